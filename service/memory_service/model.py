@@ -1,0 +1,402 @@
+"""The values that travel between floors: drafts, mutations, outcomes, facts, pages. Pure data, no I/O.
+
+Times are integer milliseconds since the epoch (UTC); durations are milliseconds; None is "no expiry".
+A message id is `<incarnation>-<seq>`; a thread's version is the memory-wide position of its last mutation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+ROLES = ("user", "assistant", "system", "tool")
+Role = Literal["user", "assistant", "system", "tool"]
+ThreadType = Literal["CHAT", "WORKFLOW", "AGENT"]
+
+
+class Unset(StrEnum):
+    """Tells "not given" from None ("take it away") in settings."""
+
+    UNSET = "unset"
+
+
+UNSET = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """Who asked (a digest of principal, method, concrete path and key) and what (a digest of body and sorted query)."""
+
+    digest: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What every mutation of a thread honours. `if_match` is the version the caller saw."""
+
+    if_match: int | None = None
+    if_absent: bool = False
+    dry_run: bool = False
+    key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A validated, redacted message about to be stored.
+
+    `tail` is the canonical JSON of the message after its id, with the closing brace and without the opening one:
+    `"role":"user","content":"...","timestamp":"2026-01-01T00:00:00.000Z","metadata":{...}}`. The store puts
+    `{"tokens":N,"id":"<g>-<seq>",` in front, so reads join stored bytes and never decode them.
+    At most one of `ttl_ms` and `expires_at` is set: the message's own expiry.
+    """
+
+    role: Role
+    tail: bytes
+    tokens: int
+    ttl_ms: int | None = None
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A thread's settings as asked for; UNSET fields are kept (PATCH) or defaulted (PUT; owner is always kept)."""
+
+    type: ThreadType | Unset = UNSET
+    owner: str | None | Unset = UNSET
+    title: str | None | Unset = UNSET
+    max_messages: int | None | Unset = UNSET
+    ttl_ms: int | None | Unset = UNSET
+    pinned: bool | Unset = UNSET
+    metadata: dict[str, object] | None | Unset = UNSET
+
+
+# --- mutations: one dataclass an operation; the store turns each into one step of one script -------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add messages at the end; creates the thread when absent. No drafts is a no-op that writes nothing."""
+
+    thread: str
+    drafts: tuple[Draft, ...]
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Write: the thread's messages become exactly these, atomically; settings stay."""
+
+    thread: str
+    drafts: tuple[Draft, ...]
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Empty the thread; slot, settings and version stay. `backup_ttl_ms` keeps a real copy for that long."""
+
+    thread: str
+    backup_ttl_ms: int | None = None
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Bring a backup back into an empty thread (else `not_empty`)."""
+
+    thread: str
+    backup_id: str
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove slot, settings, messages, thread working memory; absent is success with `deleted` False."""
+
+    thread: str
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """PUT (`replace`), PATCH (`merge`) or CREATE_CONVERSATION (`create`: other settings are `settings_conflict`)."""
+
+    thread: str
+    settings: Settings
+    mode: Literal["replace", "merge", "create"]
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class SetTtl:
+    """POST ttl. One of `ttl_ms`, `expires_at`, `pinned`, or `forever`; `extend` never shortens. Version stays."""
+
+    thread: str
+    mode: Literal["extend", "set"] = "extend"
+    ttl_ms: int | None = None
+    expires_at: int | None = None
+    forever: bool = False
+    pinned: bool | None = None
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMessage:
+    """Remove one message (`message_not_found` when it is not there)."""
+
+    thread: str
+    message_id: str
+    guard: Guard = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class SetMessageTtl:
+    """POST messages/{id}/ttl: the message's own expiry, never past the thread's for readers."""
+
+    thread: str
+    message_id: str
+    mode: Literal["extend", "set"] = "extend"
+    ttl_ms: int | None = None
+    expires_at: int | None = None
+    forever: bool = False
+    guard: Guard = Guard()
+
+
+Mutation = Append | Replace | Clear | Restore | Delete | Configure | SetTtl | DeleteMessage | SetMessageTtl
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one mutation did, in numbers only: it can be kept for a replay without keeping content.
+
+    `code` is "ok" or one of: version_mismatch, exists, settings_conflict, not_empty, thread_full, token_limit, system_cap,
+    quota_exceeded, thread_not_found, message_not_found, backup_not_found, idempotency_mismatch, invalid_ttl, busy.
+    `version` is the thread's version now (current one on a dry run or a refusal); `pos`/`epoch` make Memory-Consistency.
+    """
+
+    code: str = "ok"
+    version: int = 0
+    epoch: str = ""
+    pos: int = 0
+    replayed: bool = False
+    created: bool = False
+    changed: bool = False
+    incarnation: int = 0
+    first_seq: int = 0
+    count: int = 0
+    total: int = 0
+    evicted: int = 0
+    expires_at: int | None = None
+    refreshed: bool = False
+    deleted: bool = False
+    backup_id: str | None = None
+    quota: str | None = None
+    used: int = 0
+    limit: int = 0
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the messages this mutation stored, oldest first (those evicted again by the window included)."""
+        return [f"{self.incarnation}-{seq}" for seq in range(self.first_seq, self.first_seq + self.count)]
+
+
+# --- what reads return ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A thread as it is now; an absent or expired one has `exists` False and zeros."""
+
+    thread: str
+    exists: bool = False
+    incarnation: int = 0
+    type: str | None = None
+    owner: str | None = None
+    title: str | None = None
+    metadata: dict[str, object] = field(default_factory=dict)
+    max_messages: int | None = None
+    messages: int = 0
+    system_messages: int = 0
+    tokens: int = 0
+    bytes: int = 0
+    version: int = 0
+    created_at: int | None = None
+    updated_at: int | None = None
+    expires_at: int | None = None
+    ttl_ms: int | None = None
+    remaining_ms: int | None = None
+    pinned: bool = False
+    last_flush: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which messages of a thread to read. `last` wins over paging; ids are seqs of one incarnation, exclusive."""
+
+    last: int | None = None
+    limit: int = 50
+    after: str | None = None
+    before: str | None = None
+    since: int | None = None
+    until: int | None = None
+    role: Role | None = None
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Stored bytes of each message, in the order asked for. `next_seq` continues after the last one, None at the end.
+
+    `gone` is True when `after`/`before` name an incarnation of the thread that is no more.
+    """
+
+    messages: list[bytes]
+    total: int
+    version: int
+    incarnation: int
+    next_seq: int | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadQuery:
+    """Which threads to list. `match` is a glob (`*`, `?`), bounded by `max_scan` threads looked at."""
+
+    prefix: str | None = None
+    match: str | None = None
+    owner: str | None = None
+    type: str | None = None
+    expiring_within_ms: int | None = None
+    order: Literal["id", "created", "expires_at"] = "id"
+    limit: int = 50
+    cursor: str | None = None
+    max_scan: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPage:
+    """Facts of each thread listed; `truncated` when `max_scan` stopped the search before `limit` did."""
+
+    threads: list[Facts]
+    next_cursor: str | None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The memory in numbers, exact, without a scan. `oldest_pending_ms` is the age of the oldest outbox entry, 0 if none."""
+
+    epoch: str
+    pos: int
+    threads: int
+    messages: int
+    tokens: int
+    bytes: int
+    expiring_1h: int
+    expiring_24h: int
+    expiring_7d: int
+    without_ttl: int
+    outbox_depth: int
+    oldest_pending_ms: int
+    dead: int
+    reaper_lag_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDocument:
+    """A working-memory document; `version` 0 means none stored. `content` is text (template) or JSON bytes (schema)."""
+
+    content: bytes = b""
+    version: int = 0
+    updated_at: int | None = None
+
+
+# --- recall -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the vector store proposes: a message of one incarnation of a thread."""
+
+    thread: str
+    incarnation: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whose threads may come back: one thread, one owner's, the ownerless (`owner` None), both, or all (`any_owner`)."""
+
+    thread: str | None = None
+    owner: str | None = None
+    ownerless: bool = True
+    any_owner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A candidate that is alive at the instant of the check: its stored bytes and those of its neighbours, in order."""
+
+    candidate: Candidate
+    owner: str | None
+    message: bytes
+    before: list[bytes]
+    after: list[bytes]
+
+
+# --- outbox -----------------------------------------------------------------------------------------------------------
+
+OutboxKind = Literal["add", "remove", "cut", "gone", "owner"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One thing the vector store must learn. `pos` orders entries of a memory; ids only, never text.
+
+    add: seqs first..last are new, seqs <= cut are gone, incarnation `dead` (if not 0) is gone entirely.
+    remove: exactly `seqs` are gone. cut: every seq <= cut is gone. gone: the incarnation is gone. owner: owner was set.
+    """
+
+    id: str
+    pos: int
+    kind: OutboxKind
+    thread: str
+    incarnation: int
+    dead: int = 0
+    first: int = 0
+    last: int = 0
+    cut: int = 0
+    seqs: tuple[int, ...] = ()
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveText:
+    """A message that still lives, as the indexer needs it: stored bytes and the thread's owner."""
+
+    candidate: Candidate
+    owner: str | None
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An entry that can never be indexed as it is (poison text), with why and since when."""
+
+    id: str
+    thread: str
+    message_id: str
+    error: str
+    attempts: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What one reaper step did: threads and messages removed, and index entries that had to be put right."""
+
+    threads: int = 0
+    messages: int = 0
+    repaired: int = 0

@@ -1,0 +1,138 @@
+"""What operations and the worker need from the outside, as protocols. Adapters implement them; contract suites test them.
+
+Every method may raise StorageUnavailable (Redis ports), VectorUnavailable (VectorIndex) or EmbedderUnavailable (Embedder);
+mutations also StorageFull. None of them returns a half-written state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory_service.model import (
+    Audience,
+    Candidate,
+    Checked,
+    DeadLetter,
+    Expired,
+    Facts,
+    LiveText,
+    MessagePage,
+    Mutation,
+    Outcome,
+    OutboxEntry,
+    Slice,
+    ThreadPage,
+    ThreadQuery,
+    Totals,
+    WorkingDocument,
+)
+
+PARTITIONS = 4
+"""Ordered outbox partitions of a memory; a thread always hashes to the same one (data-engine.md section 4)."""
+
+
+class Clock(Protocol):
+    """Milliseconds since the epoch, injectable."""
+
+    def now_ms(self) -> int: ...
+
+
+class ThreadStore(Protocol):
+    """One memory's log: threads and their messages. Bound to one memory and its current options."""
+
+    async def mutate(self, mutation: Mutation) -> Outcome:
+        """Apply one mutation atomically. Calls of one event-loop tick are grouped into one script call."""
+        ...
+
+    async def facts(self, thread: str) -> Facts: ...
+
+    async def read(self, thread: str, what: Slice) -> MessagePage: ...
+
+    async def message(self, thread: str, message_id: str) -> bytes | None: ...
+
+    async def threads(self, query: ThreadQuery) -> ThreadPage: ...
+
+    async def totals(self) -> Totals: ...
+
+    async def touch(self, thread: str) -> bool:
+        """Refresh the thread's TTL after a read (`refresh: read`); True when the expiry moved."""
+        ...
+
+    async def indexed(self, pos: int) -> bool:
+        """True when every outbox partition is empty or starts behind `pos`."""
+        ...
+
+    async def working(self, *, thread: str | None, owner: str | None) -> WorkingDocument: ...
+
+    async def set_working(
+        self, content: bytes | None, *, thread: str | None, owner: str | None, if_match: int | None, ttl_ms: int | None
+    ) -> Outcome:
+        """Replace (or delete, content None) a working-memory document; `version` in the outcome is the document's own."""
+        ...
+
+    async def check(
+        self, candidates: Sequence[Candidate], audience: Audience, *, before: int, after: int
+    ) -> list[Checked | None]:
+        """One script with Redis TIME: candidate by candidate what lives and may be seen, in the order given."""
+        ...
+
+    async def newest(self, audience: Audience, *, most: int) -> list[Checked]:
+        """The newest messages of the given thread or owner, for recall without a vector store."""
+        ...
+
+
+class Outbox(Protocol):
+    """The worker's side of one memory's log."""
+
+    async def lease(self, partition: int, token: str, *, ttl_ms: int) -> bool:
+        """Take or renew the partition's lease; False when another worker holds it."""
+        ...
+
+    async def release(self, partition: int, token: str) -> None: ...
+
+    async def pending(self, partition: int, *, most: int) -> list[OutboxEntry]: ...
+
+    async def wait(self, *, timeout_ms: int) -> None:
+        """Return when something was written to any partition, or after the time."""
+        ...
+
+    async def texts(self, candidates: Sequence[Candidate]) -> list[LiveText | None]: ...
+
+    async def acknowledge(self, partition: int, token: str, upto: str, dead: Sequence[DeadLetter] = ()) -> bool:
+        """Trim entries up to and including `upto`, if the lease is still ours; False when it is not."""
+        ...
+
+    async def dead(self, *, cursor: str | None, limit: int) -> tuple[list[DeadLetter], str | None]: ...
+
+    async def replay(self, ids: Sequence[str] | None) -> int: ...
+
+    async def reap(self, *, most: int) -> Expired:
+        """Expire up to `most` due threads and messages: data, counters, indexes and outbox entries in one script."""
+        ...
+
+    async def enqueue(self, candidates: Sequence[Candidate]) -> int:
+        """Put living messages on the outbox again (the auditor found their vectors missing)."""
+        ...
+
+    async def walk(self, *, most: int) -> AsyncIterator[Facts]:
+        """Every living thread of the memory, in id order, `most` a step (for the auditor)."""
+        ...
+
+    async def erase(self) -> dict[str, int]:
+        """Remove every key of the memory in bounded steps; returns what remains, counted anew (all zero = done)."""
+        ...
+
+
+class Embedder(Protocol):
+    """Text to vectors. `name` labels metrics, `dimensions` is what it really returns (0 until first asked)."""
+
+    name: str
+    dimensions: int
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of shape (len(texts), dimensions), finite, in the order given."""
+        ...
