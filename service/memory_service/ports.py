@@ -7,10 +7,7 @@ mutations also StorageFull. None of them returns a half-written state.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from memory_service.model import (
     Audience,
@@ -30,6 +27,10 @@ from memory_service.model import (
     Totals,
     WorkingDocument,
 )
+
+if TYPE_CHECKING:  # the HTTP process never loads numpy: 25 MiB it has no use for
+    import numpy as np
+    from numpy.typing import NDArray
 
 PARTITIONS = 4
 """Ordered outbox partitions of a memory; a thread always hashes to the same one (data-engine.md section 4)."""
