@@ -6,7 +6,10 @@ ServiceError
     |-- StorageUnavailable    Redis; `outcome_unknown` when a write may have happened
     |-- StorageFull           Redis is out of memory: writes are refused, reads work
     |-- VectorUnavailable     the vector store
-    `-- EmbedderUnavailable   the embedder, or the worker that runs it
+    |-- EmbedderUnavailable   the embedder, or the worker that runs it
+    |-- DefinitionNotLoaded   a declared memory whose definition is not read yet, or cannot be served
+    |-- ShuttingDown          this instance is draining
+    `-- Timeout               what was waited for did not come true in time
 """
 
 from __future__ import annotations
@@ -76,3 +79,21 @@ class EmbedderUnavailable(Unavailable):
     """No vector could be had for a text: the worker or the embedding endpoint is away or misconfigured."""
 
     code = "embedder_unavailable"
+
+
+class DefinitionNotLoaded(Unavailable):
+    """The memory is declared, but its definition is not read yet or cannot be served."""
+
+    code = "definition_not_loaded"
+
+
+class ShuttingDown(Unavailable):
+    """This instance is draining; another one answers."""
+
+    code = "shutting_down"
+
+
+class Timeout(Unavailable):
+    """What was asked for did not come true in the time given (`consistency=strong`)."""
+
+    code = "timeout"

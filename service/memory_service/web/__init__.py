@@ -1,0 +1,1 @@
+"""The HTTP floor: requests in, problem documents and answers out. It decides nothing about memory."""
