@@ -21,6 +21,11 @@ from memory_service.model import (
     Mutation,
     Outcome,
     OutboxEntry,
+    Point,
+    Proposals,
+    QueryVectors,
+    Removals,
+    Search,
     Slice,
     ThreadPage,
     ThreadQuery,
@@ -136,4 +141,49 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), finite, in the order given."""
+        ...
+
+
+class QueryEmbedder(Protocol):
+    """A question to vectors, for one memory. The HTTP process asks the worker over its socket."""
+
+    async def query(self, text: str) -> QueryVectors:
+        """Never raises for an embedder that is away: the answer says what is missing and why."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """One memory's collection: it only proposes; ThreadStore.check decides (data-engine.md, invariant 1).
+
+    Raises VectorUnavailable when the store is away, refuses the key, or does not know the collection yet.
+    """
+
+    async def search(self, what: Search) -> Proposals: ...
+
+    async def count(self) -> int:
+        """Points of the serving collection, exactly."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the collection answers."""
+        ...
+
+    async def drop(self) -> int:
+        """Erase every version of the collection and its aliases; returns points that remain (0 = done)."""
+        ...
+
+
+class VectorWriter(VectorIndex, Protocol):
+    """The worker's side of a collection."""
+
+    async def upsert(self, points: Sequence[Point]) -> None: ...
+
+    async def remove(self, what: Removals) -> None: ...
+
+    async def scroll(self, *, cursor: str | None, most: int) -> tuple[list[Candidate], str | None]:
+        """A page of the candidates that have points, and where the next one starts (None at the end)."""
+        ...
+
+    async def count_thread(self, incarnation: int) -> int:
+        """Points of one incarnation of a thread, exactly."""
         ...
