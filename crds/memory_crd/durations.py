@@ -11,7 +11,7 @@ from typing import Final
 UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 PATTERN: Final = r"^([0-9]{1,9}(ms|s)|[0-9]{1,8}m|[0-9]{1,6}h|[0-9]{1,5}d|[0-9]{1,4}w)$"
-"""What the API server checks. The digits allowed for each unit keep every text within MAX_MS, so no further rule is needed."""
+"""What the API server checks. The digits allowed for each unit keep every text within MAX_MS."""
 
 MAX_DAYS: Final = 99_999
 MAX_MS: Final = MAX_DAYS * UNITS["d"]

@@ -1,6 +1,6 @@
 """Every object name, label, annotation, port and DNS name of the product, once.
 
-Pure: constants, and functions from a tenant (its namespace) or a Memory's id to a name. Nothing else formats one of these.
+Pure: constants, and functions from a tenant (its namespace) or a Memory's id to a name. Nothing else formats one.
 """
 
 from __future__ import annotations
