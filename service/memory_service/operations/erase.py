@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memory_service.errors import VectorUnavailable
+
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
 
@@ -25,9 +27,16 @@ async def erase(memory: OpenMemory, before: Erasure | None = None) -> Erasure:
     Raises StorageUnavailable or VectorUnavailable; the erasure may then be partly done and is repeated.
     """
     totals = await memory.store.totals()
-    found = {"threads": totals.threads, "messages": totals.messages, "vectors": await memory.index.count()}
+    found = {"threads": totals.threads, "messages": totals.messages, "vectors": await _points(memory)}
     removed = {kind: max(count, before.removed.get(kind, 0) if before else 0) for kind, count in found.items()}
     remaining = dict(await memory.outbox.erase())
-    await memory.index.drop()
-    remaining["vectors"] = await memory.index.count()
+    remaining["vectors"] = await memory.index.drop()
     return Erasure(removed, remaining, verified=not any(remaining.values()))
+
+
+async def _points(memory: OpenMemory) -> int:
+    """Points before erasing. A collection that was never made, or is gone since the last round, has none."""
+    try:
+        return await memory.index.count()
+    except VectorUnavailable:
+        return 0

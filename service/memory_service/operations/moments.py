@@ -1,0 +1,35 @@
+"""Instants as the API writes them: RFC 3339 in UTC with milliseconds outside, milliseconds since the epoch inside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999: RFC 3339 has no later year."""
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def render(ms: int) -> str:
+    """`2026-01-02T03:04:05.678Z`."""
+    moment = EPOCH + timedelta(milliseconds=min(max(ms, 0), LAST_MS))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def render_or_none(ms: int | None) -> str | None:
+    """As `render`; None stays None."""
+    return None if ms is None else render(ms)
+
+
+def parse(text: str) -> int:
+    """Milliseconds of an RFC 3339 text with an offset, from 1970 on, microseconds cut off. Raises ValueError with the form."""
+    try:
+        moment = datetime.fromisoformat(text) if len(text) >= 20 and text[10] in "Tt " else None
+        ms = (moment - EPOCH) // _MILLISECOND if moment is not None and moment.tzinfo is not None else -1
+    except (ValueError, OverflowError):
+        ms = -1
+    if ms < 0 or ms > LAST_MS:
+        raise ValueError("must be an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z, from 1970 on")
+    return ms

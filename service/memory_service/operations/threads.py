@@ -1,0 +1,59 @@
+"""Threads: settings, facts, lists, expiry, deletion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from memory_service.model import Configure, Delete, Facts, Guard, Outcome, Settings, SetTtl, ThreadPage, ThreadQuery
+from memory_service.operations.outcomes import settle
+
+if TYPE_CHECKING:
+    from memory_service.operations.registry import OpenMemory
+
+
+@dataclass(frozen=True, slots=True)
+class NewExpiry:
+    """What POST ttl asks for: exactly one of a time to live, an instant, no expiry at all, or a pin."""
+
+    mode: Literal["extend", "set"] = "extend"
+    ttl_ms: int | None = None
+    expires_at: int | None = None
+    forever: bool = False
+    pinned: bool | None = None
+
+
+async def facts(memory: OpenMemory, thread: str) -> Facts:
+    """A thread as it is; an absent one has `exists` False."""
+    return await memory.store.facts(thread)
+
+
+async def listed(memory: OpenMemory, query: ThreadQuery) -> ThreadPage:
+    """A page of the memory's threads."""
+    return await memory.store.threads(query)
+
+
+async def configure(
+    memory: OpenMemory, thread: str, settings: Settings, mode: Literal["replace", "merge", "create"], guard: Guard
+) -> Outcome:
+    """Replace (PUT), merge (PATCH) or insist on (create) a thread's settings; the thread is created when absent."""
+    return settle(await memory.store.mutate(Configure(thread, settings, mode, guard)))
+
+
+async def expire(memory: OpenMemory, thread: str, asked: NewExpiry, guard: Guard) -> Outcome:
+    """Set or extend a thread's expiry, or pin it. Raises `thread_not_found`."""
+    change = SetTtl(
+        thread,
+        asked.mode,
+        ttl_ms=asked.ttl_ms,
+        expires_at=asked.expires_at,
+        forever=asked.forever,
+        pinned=asked.pinned,
+        guard=guard,
+    )
+    return settle(await memory.store.mutate(change))
+
+
+async def delete(memory: OpenMemory, thread: str, guard: Guard) -> Outcome:
+    """Remove a thread with all it has; an absent one is success with `deleted` False."""
+    return settle(await memory.store.mutate(Delete(thread, guard)))

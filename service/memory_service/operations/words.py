@@ -1,0 +1,117 @@
+"""The scalar words of the API, each with its grammar, its code and its JSON schema in one place.
+
+A word is read from plain JSON data by `read`, which raises ValueError with the remedy; web turns that into a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Self
+
+from memory_crd import durations
+
+from memory_service.operations import moments
+
+THREAD_PATTERN: Final = r"^(?!__)(?!\.+$)[A-Za-z0-9_:\-@.]{1,255}(?<!__)$"
+OWNER_PATTERN: Final = r"^[A-Za-z0-9_:\-@.|+=~]{1,255}$"
+MESSAGE_ID_PATTERN: Final = r"^[1-9][0-9]{0,15}-[1-9][0-9]{0,15}$"
+MEMORY_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
+
+
+class Text(str):
+    """A string that matches a pattern in full."""
+
+    code: ClassVar[str] = "invalid_field"
+    pattern: ClassVar[str]
+    remedy: ClassVar[str]
+    matcher: ClassVar[re.Pattern[str]]
+
+    def __init_subclass__(cls) -> None:
+        cls.matcher = re.compile(cls.pattern.removeprefix("^").removesuffix("$").replace("+$", r"+\Z"), re.ASCII)
+
+    @classmethod
+    def read(cls, raw: object) -> Self:
+        if not isinstance(raw, str) or cls.matcher.fullmatch(raw) is None:
+            raise ValueError(cls.remedy)
+        return cls(raw)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"type": "string", "pattern": cls.pattern, "description": cls.remedy}
+
+
+class ThreadId(Text):
+    """A thread's id, chosen by the client."""
+
+    code = "invalid_thread"
+    pattern = THREAD_PATTERN
+    remedy = "must be 1 to 255 characters of A-Z a-z 0-9 _ : - @ . with no __ at either end, and not only dots"
+
+
+class OwnerId(Text):
+    """The person or thing that a thread belongs to."""
+
+    code = "invalid_owner"
+    pattern = OWNER_PATTERN
+    remedy = "must be 1 to 255 characters of A-Z a-z 0-9 _ : - @ . | + = ~"
+
+
+class MessageId(Text):
+    """A message's id: the incarnation of its thread, a hyphen, its number there."""
+
+    code = "invalid_parameter"
+    pattern = MESSAGE_ID_PATTERN
+    remedy = "must be a message id as the service gave it, such as 8-200"
+
+
+class Duration(int):
+    """A length of time in milliseconds, written `30m`, `24h`, `30d` or as whole seconds; 0 is no expiry."""
+
+    code: ClassVar[str] = "invalid_ttl"
+
+    @classmethod
+    def read(cls, raw: object) -> Self:
+        return cls(durations.parse(raw))
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {
+            "description": f"{durations.FORMS}; 0 is no expiry",
+            "anyOf": [
+                {"type": "string", "pattern": durations.PATTERN},
+                {"type": "integer", "minimum": 0, "maximum": durations.MAX_SECONDS},
+            ],
+        }
+
+
+class Moment(int):
+    """An instant in milliseconds since the epoch, written in RFC 3339."""
+
+    code: ClassVar[str] = "invalid_field"
+
+    @classmethod
+    def read(cls, raw: object) -> Self:
+        if not isinstance(raw, str):
+            raise ValueError("must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
+        return cls(moments.parse(raw))
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
+
+class Expiry(Moment):
+    """The instant when something expires."""
+
+    code = "invalid_ttl"
+
+
+def is_memory_id(text: str) -> bool:
+    """True for what could be a memory's id at all."""
+    return _MEMORY.fullmatch(text) is not None
+
+
+_MEMORY = re.compile(MEMORY_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
+
+WORDS: Final[Mapping[str, type]] = {word.__name__: word for word in (ThreadId, OwnerId, MessageId, Duration, Moment, Expiry)}
