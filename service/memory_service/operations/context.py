@@ -1,0 +1,159 @@
+"""Context: what a prompt needs of a thread, in one round trip.
+
+The thread's newest messages, the memory's recent window, what the rest of the memory recalls about the question, and
+the working memory; within a budget of tokens where one is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from memory_service.errors import EmbedderUnavailable, VectorUnavailable
+from memory_service.model import Facts, Slice, WorkingDocument
+from memory_service.operations.recall import (
+    DEFAULT_TIMEOUT_MS,
+    Hit,
+    RecallAnswer,
+    RecallRequest,
+    Timings,
+    caught_up,
+    recall,
+)
+from memory_service.operations.stored import StoredMessage, decode
+from memory_service.policies import budget
+from memory_service.policies.tokens import estimate
+
+if TYPE_CHECKING:
+    from memory_service.operations.registry import OpenMemory
+
+CURRENT_MESSAGES: Final = 100
+"""Messages of `current_thread` when no limit is asked for."""
+
+NO_QUESTION: Final = "there is no question: send query, or store a message of the user first"
+DISABLED: Final = "semantic recall is off (options.semanticRecall.enabled)"
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRequest:
+    """Whose context. `query` None takes the latest user message; `budget` is in tokens; `limit` caps current_thread.
+
+    `owner`, `strong`, `position` and `timeout_ms` are those of a recall.
+    """
+
+    thread: str
+    query: str | None = None
+    budget: int | None = None
+    limit: int = CURRENT_MESSAGES
+    owner: str | None = None
+    strong: bool = False
+    position: tuple[str, int] | None = None
+    timeout_ms: int = DEFAULT_TIMEOUT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class ContextAnswer:
+    """Stored messages are JSON bytes, oldest first; `recalled` are hits, best first.
+
+    `recall` is None when nothing was searched; `semantic_reason` then says why, and also why a search was degraded.
+    `working` is None when working memory is off, has nobody to belong to, or did not fit. `spent` is in tokens.
+    """
+
+    facts: Facts
+    current: list[bytes]
+    last: list[bytes]
+    recalled: list[Hit]
+    recall: RecallAnswer | None
+    semantic_reason: str | None
+    working: WorkingDocument | None
+    spent: int
+    consistent: bool = True
+    timings: Timings = field(default_factory=Timings)
+
+
+async def context(memory: OpenMemory, request: ContextRequest) -> ContextAnswer:
+    """Gather the context. An absent thread gives an empty one.
+
+    Raises Timeout when `strong` was asked and the index did not catch up, and StorageUnavailable; history never depends
+    on the vector store or the embedder.
+    """
+    options = memory.definition.spec.options
+    window = options.last_messages
+    depth = max(request.limit, window)
+    facts, page = await asyncio.gather(
+        memory.store.facts(request.thread), memory.store.read(request.thread, Slice(last=depth))
+    )
+    messages = page.messages
+    last = messages[len(messages) - min(window, len(messages)) :]
+    current = messages[len(messages) - min(request.limit, len(messages)) :]
+    injected = last if request.budget is not None else messages
+    working, (answer, reason, consistent) = await asyncio.gather(
+        _working(memory, facts, request), _recalled(memory, request, messages, injected)
+    )
+    hits = answer.hits if answer else []
+    shares = budget.spend(
+        request.budget,
+        working=estimate(working.content.decode()) if working else 0,
+        last=[decode(message).tokens for message in last],
+        recalled=[_cost(hit) for hit in hits],
+    )
+    last = last[len(last) - shares.last :]
+    return ContextAnswer(
+        facts=facts,
+        current=current if request.budget is None else last,
+        last=last,
+        recalled=[hits[position] for position in shares.recalled],
+        recall=answer,
+        semantic_reason=reason,
+        working=working if shares.working else None,
+        spent=shares.spent,
+        consistent=consistent,
+        timings=answer.timings if answer else Timings(),
+    )
+
+
+async def _working(memory: OpenMemory, facts: Facts, request: ContextRequest) -> WorkingDocument | None:
+    options = memory.definition.spec.options.working_memory
+    if not options.enabled:
+        return None
+    if options.scope == "thread":
+        return await memory.store.working(thread=request.thread, owner=None)
+    owner = facts.owner or request.owner
+    return await memory.store.working(thread=None, owner=owner) if owner else None
+
+
+async def _recalled(
+    memory: OpenMemory, request: ContextRequest, messages: list[bytes], injected: list[bytes]
+) -> tuple[RecallAnswer | None, str | None, bool]:
+    """What recall found, why it found less or nothing, and whether the index had caught up."""
+    if not memory.definition.spec.options.semantic_recall.enabled:
+        return None, DISABLED, True
+    question = request.query if request.query is not None else _latest_question(messages)
+    asked = RecallRequest(
+        query=question or "",
+        thread=request.thread,
+        owner=request.owner,
+        strong=request.strong,
+        position=request.position,
+        timeout_ms=request.timeout_ms,
+        exclude=tuple(decode(message).id for message in injected),
+    )
+    if question is None or not question.strip():
+        return None, NO_QUESTION, await caught_up(memory, asked)
+    try:
+        answer = await recall(memory, asked)
+    except (VectorUnavailable, EmbedderUnavailable) as error:
+        consistent = await caught_up(memory, replace(asked, timeout_ms=0, strong=False))
+        return None, f"{error.reason}: {error.detail}", consistent
+    return answer, f"{answer.reason}: {answer.detail}" if answer.degraded else None, answer.consistent
+
+
+def _latest_question(messages: list[bytes]) -> str | None:
+    return next((text.content for message in reversed(messages) if (text := decode(message)).role == "user"), None)
+
+
+def _cost(hit: Hit) -> int:
+    """Tokens of a hit with the neighbours that come with it."""
+    stored: list[StoredMessage] = [decode(each) for each in (*hit.before, hit.message, *hit.after)]
+    return sum(each.tokens for each in stored)
