@@ -57,6 +57,10 @@ class Entry:
         """The definition as values. Raises InvalidMemory when this version cannot read it."""
         return Spec.parse(self.definition, name=self.name)
 
+    def memory(self, tenant: str) -> Memory:
+        """The Memory that this entry came from, in the namespace `tenant`. Raises InvalidMemory as `spec` does."""
+        return Memory(self.name, tenant, self.uid, self.generation, self.spec)
+
     def document(self) -> dict[str, Any]:
         """The entry as JSON."""
         return {
