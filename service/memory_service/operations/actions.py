@@ -17,6 +17,7 @@ from memory_service.model import Guard, Outcome, Settings, Slice, ThreadType, Un
 from memory_service.model import UNSET as KEEP
 from memory_service.operations import history, threads
 from memory_service.operations.messages import NewMessage
+from memory_service.operations.stored import decode
 from memory_service.operations.templates import render
 from memory_service.operations.words import Duration, Expiry, Moment, ThreadId
 
@@ -92,11 +93,6 @@ ACTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
 }
 
 
-class _Line(msgspec.Struct):
-    role: str
-    content: str
-
-
 @dataclass(frozen=True, slots=True)
 class Done:
     """An action's answer, and what the store did where it changed something."""
@@ -163,11 +159,10 @@ async def _delete(context: _Context, action: DeleteConversation) -> Done:
 
 
 def _line(message: bytes) -> dict[str, str]:
-    line = _decode(message)
-    return {"role": line.role, "content": line.content}
+    stored = decode(message)
+    return {"role": stored.role, "content": stored.content}
 
 
-_decode = msgspec.json.Decoder(_Line).decode
 _HANDLERS: Final[Mapping[type, Callable[[_Context, Any], Awaitable[Done]]]] = {
     CreateConversation: _create,
     ReadHistory: _read,

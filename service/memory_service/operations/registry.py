@@ -125,7 +125,9 @@ class Registry:
 
     def _take(self, loaded: Loaded) -> None:
         before = self._held
-        self._held = {entry_id(entry): self._hold(entry, before.get(entry_id(entry))) for entry in loaded.entries}
+        self._held = {entry.id: self._hold(entry, before.get(entry.id)) for entry in loaded.entries}
+        if loaded.faults:  # an unreadable document says not whose it is, so nothing is dropped until all can be read
+            self._held = {**before, **self._held}
         self.digest = loaded.digest
         self.faults = tuple(str(fault) for fault in loaded.faults)
         self.loaded_once = True
@@ -136,16 +138,16 @@ class Registry:
         self._start_erasures()
 
     def _hold(self, entry: Entry, before: Held | None) -> Held:
-        same = before is not None and before.entry.uid == entry.uid
         if before is not None and before.entry == entry and before.fault is None:
             return before
-        erasure = before.erasure if same and before is not None and entry.state == "erase" else None
+        same = before if before is not None and before.entry.uid == entry.uid else None
+        erasure = same.erasure if same is not None and entry.state == "erase" else None
         try:
             return Held(entry, entry.generation, self._open(entry), None, erasure)
         except InvalidMemory as fault:
-            log.warning("memory %s generation %d cannot be served: %s", entry_id(entry), entry.generation, fault)
-            if same and before is not None and before.memory is not None:
-                return replace(before, entry=entry, fault=str(fault))
+            log.warning("memory %s generation %d cannot be served: %s", entry.id, entry.generation, fault)
+            if same is not None and same.memory is not None:
+                return replace(same, entry=entry, fault=str(fault))
             return Held(entry, 0, None, str(fault), erasure)
 
     def _start_erasures(self) -> None:
@@ -188,11 +190,6 @@ class Registry:
         for task in self._erasures.values():
             task.cancel()
         await asyncio.gather(*self._erasures.values(), return_exceptions=True)
-
-
-def entry_id(entry: Entry) -> str:
-    """The memory's id as the definition says it; the resource's name where it says none."""
-    return str(entry.definition.get("id") or entry.name)
 
 
 def _done(held: Held) -> bool:

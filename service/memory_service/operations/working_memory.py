@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from memory_service.errors import Fault, Refused
+from memory_service.model import WorkingDocument
 from memory_service.operations.outcomes import settle
 
 if TYPE_CHECKING:
@@ -56,12 +57,18 @@ class Document:
 
 async def read(memory: OpenMemory, place: Place) -> Document:
     """The document, or the one it would start with. Raises `working_memory_disabled` or `wrong_scope`."""
-    form = _form(memory, place)
-    stored = await memory.store.working(thread=place.thread, owner=place.owner)
+    _form(memory, place)
+    return present(memory, await memory.store.working(thread=place.thread, owner=place.owner))
+
+
+def present(memory: OpenMemory, stored: WorkingDocument) -> Document:
+    """A stored document as callers see it; one that was never written is what a new one starts with."""
+    working = memory.definition.spec.options.working_memory
+    form: Format = "schema" if working.schema is not None else "template"
     if stored.version == 0:
-        return Document(_initial(memory, form), form, place.scope, 0, None)
+        return Document(_initial(memory, form), form, working.scope, 0, None)
     content = stored.content.decode() if form == "template" else msgspec.json.decode(stored.content)
-    return Document(content, form, place.scope, stored.version, stored.updated_at)
+    return Document(content, form, working.scope, stored.version, stored.updated_at)
 
 
 async def replace(memory: OpenMemory, place: Place, content: object, if_match: int | None) -> Document:
