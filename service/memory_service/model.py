@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+PARTITIONS = 4
+"""Ordered outbox partitions of a memory; a thread always hashes to the same one (data-engine.md section 4)."""
+
 ROLES = ("user", "assistant", "system", "tool")
 Role = Literal["user", "assistant", "system", "tool"]
 ThreadType = Literal["CHAT", "WORKFLOW", "AGENT"]
@@ -49,7 +52,8 @@ class Draft:
 
     `tail` is the canonical JSON of the message after its id, with the closing brace and without the opening one:
     `"role":"user","content":"...","timestamp":"2026-01-01T00:00:00.000Z","metadata":{...}}`. The store puts
-    `{"tokens":N,"id":"<g>-<seq>",` in front, so reads join stored bytes and never decode them.
+    `{"tokens":N,"id":"<g>-<seq>",` in front, so reads join stored bytes and never decode them. Filters by role and time
+    rely on this order of fields and on the timestamp's fixed width.
     At most one of `ttl_ms` and `expires_at` is set: the message's own expiry.
     """
 
@@ -65,12 +69,12 @@ class Settings:
     """A thread's settings as asked for; UNSET fields are kept (PATCH) or defaulted (PUT; owner is always kept)."""
 
     type: ThreadType | Unset = UNSET
-    owner: str | None | Unset = UNSET
-    title: str | None | Unset = UNSET
-    max_messages: int | None | Unset = UNSET
-    ttl_ms: int | None | Unset = UNSET
+    owner: str | Unset | None = UNSET
+    title: str | Unset | None = UNSET
+    max_messages: int | Unset | None = UNSET
+    ttl_ms: int | Unset | None = UNSET
     pinned: bool | Unset = UNSET
-    metadata: dict[str, object] | None | Unset = UNSET
+    metadata: dict[str, object] | Unset | None = UNSET
 
 
 # --- mutations: one dataclass an operation; the store turns each into one step of one script -------------------------
@@ -168,13 +172,34 @@ class SetMessageTtl:
 Mutation = Append | Replace | Clear | Restore | Delete | Configure | SetTtl | DeleteMessage | SetMessageTtl
 
 
+CODES = (
+    "ok",
+    "version_mismatch",
+    "exists",
+    "settings_conflict",
+    "not_empty",
+    "thread_full",
+    "token_limit",
+    "system_cap",
+    "quota_exceeded",
+    "thread_not_found",
+    "message_not_found",
+    "backup_not_found",
+    "idempotency_mismatch",
+    "invalid_ttl",
+    "busy",
+)
+"""Everything a mutation can decide. Their order is stored (idempotency records): append, never reorder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one mutation did, in numbers only: it can be kept for a replay without keeping content.
 
-    `code` is "ok" or one of: version_mismatch, exists, settings_conflict, not_empty, thread_full, token_limit, system_cap,
-    quota_exceeded, thread_not_found, message_not_found, backup_not_found, idempotency_mismatch, invalid_ttl, busy.
-    `version` is the thread's version now (current one on a dry run or a refusal); `pos`/`epoch` make Memory-Consistency.
+    `code` is "ok" or one of CODES. `version` is the thread's version now (the current one on a dry run or a refusal);
+    `pos` and `epoch` make Memory-Consistency. `count` is how many messages were stored (Append, Replace, Restore) or
+    removed (Clear, Delete, DeleteMessage), `evicted` how many had to leave by the window, `total` how many are there.
+    `expires_at` is the thread's; after SetMessageTtl it is the message's.
     """
 
     code: str = "ok"
@@ -250,6 +275,8 @@ class Slice:
 class MessagePage:
     """Stored bytes of each message, in the order asked for. `next_seq` continues after the last one, None at the end.
 
+    A page also ends at 1 MiB. For `last` and for newest first, go on with `before=<incarnation>-<next_seq>`; a `last`
+    that was cut short by its bytes has the newest of them and a `next_seq`.
     `gone` is True when `after`/`before` name an incarnation of the thread that is no more.
     """
 
@@ -287,7 +314,11 @@ class ThreadPage:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The memory in numbers, exact, without a scan. `oldest_pending_ms` is the age of the oldest outbox entry, 0 if none."""
+    """The memory in numbers, without a scan. `oldest_pending_ms` is the age of the oldest outbox entry, 0 if none.
+
+    Exact but for one thing: messages, tokens and bytes of threads that expired since the reaper's last step still
+    count; `reaper_lag_ms` says how late it is. `pinned` threads are among those `without_ttl`.
+    """
 
     epoch: str
     pos: int
@@ -303,6 +334,7 @@ class Totals:
     oldest_pending_ms: int
     dead: int
     reaper_lag_ms: int
+    pinned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +360,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whose threads may come back: one thread, one owner's, the ownerless (`owner` None), both, or all (`any_owner`)."""
+    """Whose threads may come back: one thread, one owner's, the ownerless (`owner` None), both, or all (`any_owner`).
+
+    A thread with an owner passes only for that owner, also when it is the `thread` named here.
+    """
 
     thread: str | None = None
     owner: str | None = None
@@ -441,7 +476,8 @@ OutboxKind = Literal["add", "remove", "cut", "gone", "owner"]
 class OutboxEntry:
     """One thing the vector store must learn. `pos` orders entries of a memory; ids only, never text.
 
-    add: seqs first..last are new, seqs <= cut are gone, incarnation `dead` (if not 0) is gone entirely.
+    add: seqs first..last are new (holes are messages already gone), seqs <= cut are gone, incarnation `dead` (if not 0)
+    is gone entirely. Entries that one batch wrote share an `id`; acknowledging it acknowledges all of them.
     remove: exactly `seqs` are gone. cut: every seq <= cut is gone. gone: the incarnation is gone. owner: owner was set.
     """
 

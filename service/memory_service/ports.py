@@ -1,7 +1,7 @@
-"""What operations and the worker need from the outside, as protocols. Adapters implement them; contract suites test them.
+"""What operations and the worker need from the outside, as protocols. Adapters implement them.
 
-Every method may raise StorageUnavailable (Redis ports), VectorUnavailable (VectorIndex) or EmbedderUnavailable (Embedder);
-mutations also StorageFull. None of them returns a half-written state.
+Every method may raise StorageUnavailable (Redis ports), VectorUnavailable (VectorIndex) or EmbedderUnavailable
+(Embedder); mutations also StorageFull. None of them returns a half-written state.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from memory_service.model import PARTITIONS as PARTITIONS
 from memory_service.model import (
     Audience,
     Candidate,
@@ -19,8 +20,8 @@ from memory_service.model import (
     LiveText,
     MessagePage,
     Mutation,
-    Outcome,
     OutboxEntry,
+    Outcome,
     Point,
     Proposals,
     QueryVectors,
@@ -36,9 +37,6 @@ from memory_service.model import (
 if TYPE_CHECKING:  # the HTTP process never loads numpy: 25 MiB it has no use for
     import numpy as np
     from numpy.typing import NDArray
-
-PARTITIONS = 4
-"""Ordered outbox partitions of a memory; a thread always hashes to the same one (data-engine.md section 4)."""
 
 
 class Clock(Protocol):
@@ -77,7 +75,10 @@ class ThreadStore(Protocol):
     async def set_working(
         self, content: bytes | None, *, thread: str | None, owner: str | None, if_match: int | None, ttl_ms: int | None
     ) -> Outcome:
-        """Replace (or delete, content None) a working-memory document; `version` in the outcome is the document's own."""
+        """Replace (or delete, content None) a document; `version` in the outcome is the document's own.
+
+        A thread's document lives as long as its thread, which is created when absent; an owner's for `ttl_ms`.
+        """
         ...
 
     async def check(
