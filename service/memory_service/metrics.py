@@ -1,0 +1,141 @@
+"""Every metric family of the service and of its worker, declared once: name, kind, labels, one sentence.
+
+A registry is passed in; nothing is registered at import. Labels come from closed sets (operations, codes, components) and
+the declared memories, never from threads or callers. Series of a memory that is gone are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric family as it is scraped."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+SERVICE: Final = (
+    Family("memory_operations_total", "counter", ("memory", "operation", "outcome"), "Operations by outcome: ok, or the problem's code."),
+    Family("memory_operation_duration_seconds", "histogram", ("operation",), "Time from a request's headers to its answer."),
+    Family("memory_health", "gauge", ("memory", "component"), "1 ok, 0.5 degraded, 0 failed: storage, vector, embedder, index."),
+    Family("memory_threads", "gauge", ("memory",), "Living threads."),
+    Family("memory_messages", "gauge", ("memory",), "Living messages."),
+    Family("memory_threads_expiring", "gauge", ("memory", "within"), "Threads that expire within 1h, 24h or 7d."),
+    Family("memory_threads_without_ttl", "gauge", ("memory",), "Threads that never expire: no TTL, or pinned."),
+    Family("memory_outbox_depth", "gauge", ("memory",), "Changes that the vector store has yet to learn."),
+    Family("memory_outbox_lag_seconds", "gauge", ("memory",), "Age of the oldest of them."),
+    Family("memory_evicted_messages_total", "counter", ("memory", "strategy"), "Messages removed for lack of room, by strategy."),
+    Family("memory_ttl_refreshes_total", "counter", ("memory",), "Times that using a thread moved its expiry."),
+    Family("memory_recall_duration_seconds", "histogram", ("mode",), "Recall, by what was searched: hybrid, dense, keyword, scan."),
+    Family("memory_http_requests_total", "counter", ("route", "method", "status"), "HTTP requests by route template and status."),
+)  # fmt: skip
+
+WORKER: Final = (
+    Family("memory_expired_total", "counter", ("memory",), "Threads removed because their time had come."),
+    Family("memory_embedding_duration_seconds", "histogram", ("embedder",), "One batch of texts to vectors."),
+    Family("memory_orphan_vectors", "gauge", ("memory",), "Vectors without a living message, at the last audit."),
+    Family("memory_indexed_total", "counter", ("memory",), "Messages that the vector store has learnt."),
+    Family("memory_reaper_lag_seconds", "gauge", ("memory",), "How long the oldest expired thread waits for its removal."),
+)
+
+WITHIN: Final = ("1h", "24h", "7d")
+_HEALTH: Final = {"ok": 1.0, "degraded": 0.5, "failed": 0.0}
+
+
+class Families:
+    """Families of one process on one registry, and their series by label values."""
+
+    def __init__(self, families: tuple[Family, ...], registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._families = {family.name: family for family in families}
+        self._metrics: dict[str, Any] = {family.name: _build(family, registry) for family in families}
+        self._series: dict[tuple[str, ...], Any] = {}
+
+    def series(self, name: str, *labels: str) -> Any:
+        """One series; label values are encoded once and kept."""
+        key = (name, *labels)
+        found = self._series.get(key)
+        if found is None:
+            metric = self._metrics[name]
+            found = self._series[key] = metric.labels(*labels) if labels else metric
+        return found
+
+    def forget(self, memory: str) -> None:
+        """Drop every series of a memory that is no longer declared."""
+        for name, family in self._families.items():
+            if "memory" in family.labels:
+                self._metrics[name].remove_by_labels({"memory": memory})
+                place = family.labels.index("memory") + 1
+                for key in [key for key in self._series if key[0] == name and key[place] == memory]:
+                    del self._series[key]
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """The scrape and its content type; OpenMetrics where it is asked for."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+class Metrics(Families):
+    """The service's families, with a method an event."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(SERVICE, registry)
+
+    def requested(self, route: str, method: str, status: int) -> None:
+        """An HTTP request was answered."""
+        self.series("memory_http_requests_total", route, method, str(status)).inc()
+
+    def operated(self, memory: str, operation: str, outcome: str, seconds: float) -> None:
+        """An operation on a memory ended."""
+        self.series("memory_operations_total", memory, operation, outcome).inc()
+        self.series("memory_operation_duration_seconds", operation).observe(seconds)
+
+    def evicted(self, memory: str, strategy: str, messages: int) -> None:
+        """Messages made room for others."""
+        self.series("memory_evicted_messages_total", memory, strategy).inc(messages)
+
+    def refreshed(self, memory: str) -> None:
+        """Use of a thread moved its expiry."""
+        self.series("memory_ttl_refreshes_total", memory).inc()
+
+    def recalled(self, mode: str, seconds: float) -> None:
+        """A recall was answered."""
+        self.series("memory_recall_duration_seconds", mode).observe(seconds)
+
+    def healthy(self, memory: str, component: str, status: str) -> None:
+        """What a part of a memory answered."""
+        self.series("memory_health", memory, component).set(_HEALTH[status])
+
+    def totals(self, memory: str, threads: int, messages: int, expiring: tuple[int, int, int], without_ttl: int) -> None:
+        """A memory in numbers."""
+        self.series("memory_threads", memory).set(threads)
+        self.series("memory_messages", memory).set(messages)
+        for within, count in zip(WITHIN, expiring, strict=True):
+            self.series("memory_threads_expiring", memory, within).set(count)
+        self.series("memory_threads_without_ttl", memory).set(without_ttl)
+
+    def outbox(self, memory: str, depth: int, lag_seconds: float) -> None:
+        """What the vector store has yet to learn."""
+        self.series("memory_outbox_depth", memory).set(depth)
+        self.series("memory_outbox_lag_seconds", memory).set(lag_seconds)
+
+
+def _build(family: Family, registry: CollectorRegistry) -> Any:
+    if family.kind == "histogram":
+        return Histogram(family.name, family.help, family.labels, buckets=SECONDS, registry=registry)
+    make: Callable[..., Any] = Counter if family.kind == "counter" else Gauge
+    return make(family.name, family.help, family.labels, registry=registry)

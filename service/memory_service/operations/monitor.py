@@ -1,0 +1,99 @@
+"""The background look at every memory: health for `/loaded`, `/readyz` and gauges, without a caller having to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from memory_service.operations.health import Check, Health, Worker, ask_worker, judge, storage_of
+from memory_service.operations.registry import Held, OpenMemory, Registry
+
+EVERY_SECONDS: Final = 2.0
+AT_ONCE: Final = 16
+"""Memories examined at the same time, so that a thousand of them do not all knock in one instant."""
+
+log = logging.getLogger(__name__)
+
+
+class Monitor:
+    """Keeps the last Health of each memory; `on_health` hears of each look."""
+
+    def __init__(self, registry: Registry, worker: Worker, on_health: Callable[[str, Health], None]) -> None:
+        self._registry = registry
+        self._worker = worker
+        self._on_health = on_health
+        self._seen: dict[str, Health] = {}
+
+    def health(self, memory_id: str) -> Health | None:
+        """What the last look found."""
+        return self._seen.get(memory_id)
+
+    def forget(self, memory_id: str) -> None:
+        """The memory is gone."""
+        self._seen.pop(memory_id, None)
+
+    async def look(self) -> None:
+        """Examine every memory once; the worker is asked once for all of them."""
+        reported = await ask_worker(self._worker)
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(memory: OpenMemory) -> None:
+            async with gate:
+                storage, totals = await storage_of(memory)
+            memory_id = memory.definition.spec.id
+            self._seen[memory_id] = health = judge(memory, storage, totals, reported)
+            self._on_health(memory_id, health)
+
+        await asyncio.gather(*(one(memory) for memory in self._registry.opened()))
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def loaded(self, pod: str) -> dict[str, Any]:
+        """The body of `/loaded`: what this process serves, in which generation, how its parts are, what was erased."""
+        return {
+            "pod": pod,
+            "definitionsHash": self._registry.digest,
+            "memories": {held.entry.uid: self._report(held) for held in self._registry.held()},
+        }
+
+    def dependencies(self) -> dict[str, str]:
+        """Each kind of part and its worst status over all memories, for the body of `/readyz`."""
+        worst: dict[str, str] = {}
+        for health in self._seen.values():
+            for component, check in health.checks.items():
+                worst[component] = max(worst.get(component, "ok"), check.status, key=("ok", "degraded", "failed").index)
+        return worst
+
+    def _report(self, held: Held) -> dict[str, Any]:
+        health = self._seen.get(held.entry.id)
+        report: dict[str, Any] = {
+            "id": held.entry.id,
+            "generation": held.generation,
+            "state": held.entry.state,
+            "checks": {name: _check(check) for name, check in health.checks.items()} if health else {},
+        }
+        if held.fault is not None:
+            report["fault"] = held.fault
+        if held.erasure is not None:
+            erasure = held.erasure
+            report["erased"] = {
+                "removed": erasure.removed,
+                "remaining": erasure.remaining,
+                "verified": erasure.verified,
+            }
+        return report
+
+
+def _check(check: Check) -> Mapping[str, object]:
+    return {
+        "status": check.status,
+        "reason": check.reason,
+        "message": check.message,
+        "latency_ms": check.latency_ms,
+    }
