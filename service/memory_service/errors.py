@@ -2,6 +2,7 @@
 
 ServiceError
 |-- Refused              the request cannot be done as asked; `code` is one of api.md's, nothing was written
+|-- TextRefused          a text that the embedder will never take
 `-- Unavailable          a part this needs did not answer; trying again may help
     |-- StorageUnavailable    Redis; `outcome_unknown` when a write may have happened
     |-- StorageFull           Redis is out of memory: writes are refused, reads work
@@ -79,6 +80,10 @@ class EmbedderUnavailable(Unavailable):
     """No vector could be had for a text: the worker or the embedding endpoint is away or misconfigured."""
 
     code = "embedder_unavailable"
+
+
+class TextRefused(ServiceError):
+    """The embedder cannot make a vector of a text, however often it is tried."""
 
 
 class DefinitionNotLoaded(Unavailable):

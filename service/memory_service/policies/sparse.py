@@ -14,7 +14,7 @@ K = 1.2
 B = 0.75
 
 _WORD = re.compile(r"\w+")
-_NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
+_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 """Scripts that put no spaces between words: each pair of their characters counts as a word."""
 
 
@@ -28,14 +28,18 @@ def scan(question: str, texts: Sequence[str]) -> list[tuple[int, float]]:
     return sorted(((at, score) for at, score in scored if score > 0.0), key=lambda pair: (-pair[1], -pair[0]))
 
 
+def spaced(text: str) -> str:
+    """The text for an indexer that splits words at spaces: pairs of characters where a script has none."""
+    return _RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", text)
+
+
 def words(text: str) -> Iterator[str]:
     """Words of a text in folded case; pairs of characters where a script has no spaces."""
-    for found in _WORD.finditer(text.casefold()):
-        word = found[0]
-        if _NO_SPACES.search(word) is None or len(word) == 1:
-            yield word
-        else:
-            yield from (word[at : at + 2] for at in range(len(word) - 1))
+    yield from _WORD.findall(spaced(text.casefold()))
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[at : at + 2] for at in range(len(run) - 1)] or [run]
 
 
 def _rarity(having: int, total: int) -> float:

@@ -1,0 +1,79 @@
+"""One vector store: a connection pool, its key, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from memory_service.errors import VectorUnavailable
+
+TIMEOUT_SECONDS: Final = 4.0
+"""Shorter than what is left of an outbox lease when a worker dares to begin a call."""
+CONNECTIONS: Final = 16
+
+
+class NotThere(VectorUnavailable):
+    """The collection or alias does not exist (yet)."""
+
+
+class RefusedByStore(VectorUnavailable):
+    """The store understood the call and refuses it: a disagreement that waiting does not settle."""
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class VectorStore:
+    """A vector store by URL. `api_key` is asked for each call, so that a rotated key is taken up."""
+
+    def __init__(self, url: str, api_key: Callable[[], str | None], *, timeout: float = TIMEOUT_SECONDS) -> None:
+        self.url = url.rstrip("/")
+        self._api_key = api_key
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """The `result` of a call. Raises VectorUnavailable with reason Unreachable, Unauthorized or StorageFull,
+        NotThere for a 404, RefusedByStore for other 4xx.
+        """
+        key = self._api_key()
+        headers = {"Content-Type": "application/json"} | ({"api-key": key} if key else {})
+        data = None if body is None else _encode(body)
+        try:
+            async with self._open().request(method, self.url + path, data=data, headers=headers) as answer:
+                raw = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            detail = f"the vector store at {self.url} does not answer: {type(error).__name__}: {error}".rstrip(": ")
+            raise VectorUnavailable(detail) from error
+        if answer.status >= 300:
+            raise _fault(answer.status, f"{method} {path.partition('?')[0]}", raw)
+        try:
+            return msgspec.json.decode(raw)["result"]
+        except (msgspec.DecodeError, KeyError, TypeError) as error:
+            raise VectorUnavailable(f"{self.url} does not speak Qdrant's protocol: {raw[:100]!r}") from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=60)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+        return self._session
+
+    async def close(self) -> None:
+        """Close the pool; a later call would open a new one."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _fault(status: int, call: str, raw: bytes) -> VectorUnavailable:
+    said = f"{call} answered {status}: {raw[:300].decode(errors='replace')}"
+    if status in (401, 403):
+        return VectorUnavailable(said, reason="Unauthorized")
+    if status == 404:
+        return NotThere(said, reason="Pending")
+    if status == 507:
+        return VectorUnavailable(said, reason="StorageFull")
+    if status < 500 and status not in (408, 429):
+        return RefusedByStore(said, reason="Unreachable")
+    return VectorUnavailable(said)
