@@ -303,7 +303,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An object whose keys nobody lists, except those of `known`, which are checked; it is kept as it was written."""
+    """An object whose keys nobody lists, except those of `known`, which are checked; the rest is kept as written."""
 
     most: int
     known: type | None = None
@@ -315,8 +315,9 @@ class Open:
             return faults.add(path, f"must have at most {self.most} keys, not {len(value)}")
         if self.known is None:
             return dict(value)
-        checked = _read_fields(self.known, value, path, faults, closed=False)
-        return NOTHING if checked is NOTHING else _checked(rules(self.known), value, dict(value), path, faults)
+        found = _read_fields(self.known, value, path, faults, closed=False)
+        checked = NOTHING if found is NOTHING else _checked(rules(self.known), value, self.known(**found), path, faults)
+        return NOTHING if checked is NOTHING else dict(value) | write(checked)
 
     def schema(self) -> JsonObject:
         schema = Nested(self.known).schema() if self.known else {"type": "object"}

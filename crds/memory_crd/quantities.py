@@ -5,10 +5,12 @@ Pure. Sign and exponent forms, which nobody writes for a size, are not part of t
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Final
 
 PATTERN: Final = r"^[0-9]{1,15}(\.[0-9]{1,9})?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$"
+_AMOUNT = re.compile(PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
 MAX_LENGTH: Final = 32
 MAX_WHOLE: Final = 999_999_999_999_999
 
@@ -26,11 +28,10 @@ def parse(text: str | int) -> Fraction:
     Raises ValueError when it is no amount.
     """
     text = str(text)
-    digits = text.rstrip("mkKMGTPi")
-    unit = text.removeprefix(digits)
-    if unit not in _FACTORS:
+    if _AMOUNT.fullmatch(text) is None:
         raise ValueError(f"{text!r} is no amount such as 500m, 2, 512Mi or 1Gi")
-    return Fraction(digits) * _FACTORS[unit]
+    digits = text.rstrip("mkKMGTPi")
+    return Fraction(digits) * _FACTORS[text.removeprefix(digits)]
 
 
 def whole(text: str | int) -> int:
