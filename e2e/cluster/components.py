@@ -37,10 +37,14 @@ def controllers(layout: Layout) -> Component:
     )
 
 
+def containerd(layout: Layout) -> Component:
+    """Return the container runtime, which starts before the kubelet."""
+    return Component("containerd", ("--config", str(layout.config / "containerd.toml")))
+
+
 def workers(layout: Layout) -> tuple[Component, ...]:
-    """Return what runs pods on the node; containerd starts before the kubelet."""
+    """Return what runs pods on the node."""
     return (
-        Component("containerd", ("--config", str(layout.config / "containerd.toml"))),
         _component(
             "kube-scheduler",
             {"kubeconfig": layout.kubeconfig("kube-scheduler"), "leader-elect": "false", "secure-port": 0},
@@ -131,7 +135,7 @@ def _proxy(layout: Layout) -> Component:
 
 def node(layout: Layout, endpoint: Endpoint) -> tuple[Component, ...]:
     """Return every component of a whole node, in the order they start."""
-    return (*control_plane(layout, endpoint), controllers(layout), *workers(layout))
+    return (*control_plane(layout, endpoint), controllers(layout), containerd(layout), *workers(layout))
 
 
 DNS_READY = (DNS_IP, 8181)

@@ -91,11 +91,11 @@ def issue(pki: Path) -> None:
     (pki / "complete").touch()
 
 
-def write_kubeconfigs(layout: Layout, server: str, seen_as: Path | None = None) -> None:
-    """Write one kubeconfig a client; `seen_as` is the pki folder as the reader of the files sees it."""
+def write_kubeconfigs(layout: Layout, server: str, seen_as: Layout | None = None) -> None:
+    """Write one kubeconfig a client. Components read theirs inside the node, where the folder is `seen_as`."""
     for certificate in CLIENTS:
-        text = kubeconfig(server, seen_as or layout.pki, certificate.file)
-        layout.kubeconfig(certificate.file).write_text(text)
+        reader = layout if certificate.file == "admin" else seen_as or layout
+        layout.kubeconfig(certificate.file).write_text(kubeconfig(server, reader.pki, certificate.file))
 
 
 def _issue(pki: Path, certificate: Certificate) -> None:

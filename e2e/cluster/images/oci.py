@@ -1,0 +1,150 @@
+"""Write layers and images in the format of the Open Container Initiative (image layout, uncompressed layers)."""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a layer: `content` is its bytes, a file to copy, or (with `link`) nothing. Folders end with '/'."""
+
+    name: str
+    content: bytes | Path = b""
+    mode: int = 0o644
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A tar file; uncompressed, so `digest` names both the blob and its content."""
+
+    path: Path
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a container of the image starts."""
+
+    entrypoint: tuple[str, ...]
+    user: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    directory: str = "/"
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An image on disk, ready to be imported: `digest` is that of its manifest, which names its whole content."""
+
+    name: str
+    digest: str
+    path: Path
+
+
+def write_layer(entries: Iterable[Entry], path: Path) -> Layer:
+    """Write the same bytes for the same entries, whoever builds them and whenever: root's, at the epoch, sorted."""
+    partial = path.with_suffix(".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            _add(tar, entry)
+    partial.rename(path)
+    return read_layer(path)
+
+
+def read_layer(path: Path) -> Layer:
+    """Describe a layer that was written before."""
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return Layer(path, f"sha256:{digest}", path.stat().st_size)
+
+
+def write_archive(name: str, settings: Settings, layers: tuple[Layer, ...], path: Path) -> Archive:
+    """Write the image as one OCI archive that containerd, podman, kind and Docker (25 and newer) import."""
+    config = _json(configuration(settings, layers))
+    manifest = _json(manifest_of(config, layers))
+    descriptor = {**_descriptor(_MANIFEST, manifest), "annotations": _names(name)}
+    partial = path.with_suffix(".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(partial, "w") as tar:
+        _add(tar, Entry("oci-layout", _json({"imageLayoutVersion": "1.0.0"})))
+        _add(tar, Entry("index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [descriptor]})))
+        for blob in (config, manifest):
+            _add(tar, Entry(f"blobs/sha256/{_sha256(blob)}", blob))
+        for layer in dict.fromkeys(layers):
+            _add(tar, Entry(f"blobs/{layer.digest.replace(':', '/')}", layer.path))
+    partial.rename(path)
+    return Archive(name, str(descriptor["digest"]), path)
+
+
+def configuration(settings: Settings, layers: tuple[Layer, ...]) -> dict[str, Any]:
+    """Return the image's configuration; no time in it, so that it depends on the content alone."""
+    return {
+        "architecture": ARCHITECTURES[os.uname().machine],
+        "os": "linux",
+        "config": {
+            "User": settings.user,
+            "Env": [f"{name}={value}" for name, value in settings.environment.items()],
+            "Entrypoint": list(settings.entrypoint),
+            "Cmd": list(settings.command),
+            "WorkingDir": settings.directory,
+            "Labels": dict(settings.labels),
+        },
+        "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
+    }
+
+
+def manifest_of(config: bytes, layers: tuple[Layer, ...]) -> dict[str, Any]:
+    """Return the manifest: the configuration and the layers, by digest."""
+    blobs = [{"mediaType": _LAYER, "digest": layer.digest, "size": layer.size} for layer in layers]
+    return {"schemaVersion": 2, "mediaType": _MANIFEST, "config": _descriptor(_CONFIG, config), "layers": blobs}
+
+
+def _add(tar: tarfile.TarFile, entry: Entry) -> None:
+    info = tarfile.TarInfo(entry.name.rstrip("/"))
+    info.mode = entry.mode
+    if entry.link:
+        info.type, info.linkname = tarfile.SYMTYPE, entry.link
+        tar.addfile(info)
+    elif entry.name.endswith("/"):
+        info.type = tarfile.DIRTYPE
+        tar.addfile(info)
+    elif isinstance(entry.content, Path):
+        with entry.content.open("rb") as handle:
+            info.size = os.fstat(handle.fileno()).st_size
+            tar.addfile(info, handle)
+    else:
+        info.size = len(entry.content)
+        tar.addfile(info, io.BytesIO(entry.content))
+
+
+def _names(name: str) -> dict[str, str]:
+    return {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
+
+
+def _descriptor(kind: str, blob: bytes) -> dict[str, Any]:
+    return {"mediaType": kind, "digest": f"sha256:{_sha256(blob)}", "size": len(blob)}
+
+
+def _sha256(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
