@@ -1,7 +1,7 @@
 """Every metric family of the service and of its worker, declared once: name, kind, labels, one sentence.
 
-A registry is passed in; nothing is registered at import. Labels come from closed sets (operations, codes, components) and
-the declared memories, never from threads or callers. Series of a memory that is gone are dropped.
+A registry is passed in; nothing is registered at import. Labels come from closed sets (operations, codes,
+components) and the declared memories, never from threads or callers. Series of a memory that is gone are dropped.
 """
 
 from __future__ import annotations
@@ -28,28 +28,32 @@ class Family:
     help: str
 
 
+_M: Final = ("memory",)
+
 SERVICE: Final = (
-    Family("memory_operations_total", "counter", ("memory", "operation", "outcome"), "Operations by outcome: ok, or the problem's code."),
-    Family("memory_operation_duration_seconds", "histogram", ("operation",), "Time from a request's headers to its answer."),
-    Family("memory_health", "gauge", ("memory", "component"), "1 ok, 0.5 degraded, 0 failed: storage, vector, embedder, index."),
-    Family("memory_threads", "gauge", ("memory",), "Living threads."),
-    Family("memory_messages", "gauge", ("memory",), "Living messages."),
+    Family("memory_operations_total", "counter", ("memory", "operation", "outcome"), "Operations by outcome."),
+    Family("memory_operation_duration_seconds", "histogram", ("operation",), "From a request's headers to its answer."),
+    Family("memory_health", "gauge", ("memory", "component"), "A part of a memory: 1 ok, 0.5 degraded, 0 failed."),
+    Family("memory_threads", "gauge", _M, "Living threads."),
+    Family("memory_messages", "gauge", _M, "Living messages."),
     Family("memory_threads_expiring", "gauge", ("memory", "within"), "Threads that expire within 1h, 24h or 7d."),
-    Family("memory_threads_without_ttl", "gauge", ("memory",), "Threads that never expire: no TTL, or pinned."),
-    Family("memory_outbox_depth", "gauge", ("memory",), "Changes that the vector store has yet to learn."),
-    Family("memory_outbox_lag_seconds", "gauge", ("memory",), "Age of the oldest of them."),
-    Family("memory_evicted_messages_total", "counter", ("memory", "strategy"), "Messages removed for lack of room, by strategy."),
-    Family("memory_ttl_refreshes_total", "counter", ("memory",), "Times that using a thread moved its expiry."),
-    Family("memory_recall_duration_seconds", "histogram", ("mode",), "Recall, by what was searched: hybrid, dense, keyword, scan."),
-    Family("memory_http_requests_total", "counter", ("route", "method", "status"), "HTTP requests by route template and status."),
-)  # fmt: skip
+    Family("memory_threads_without_ttl", "gauge", _M, "Threads that never expire: no TTL, or pinned."),
+    Family("memory_outbox_depth", "gauge", _M, "Changes that the vector store has yet to learn."),
+    Family("memory_outbox_lag_seconds", "gauge", _M, "Age of the oldest of those changes."),
+    Family("memory_evicted_messages_total", "counter", ("memory", "strategy"), "Messages that went for lack of room."),
+    Family("memory_ttl_refreshes_total", "counter", _M, "Times that using a thread moved its expiry."),
+    Family("memory_recall_duration_seconds", "histogram", ("mode",), "Recall: hybrid, dense, keyword, or scan."),
+    Family("memory_http_requests_total", "counter", ("route", "method", "status"), "HTTP requests by route template."),
+)
 
 WORKER: Final = (
     Family("memory_expired_total", "counter", ("memory",), "Threads removed because their time had come."),
     Family("memory_embedding_duration_seconds", "histogram", ("embedder",), "One batch of texts to vectors."),
     Family("memory_orphan_vectors", "gauge", ("memory",), "Vectors without a living message, at the last audit."),
     Family("memory_indexed_total", "counter", ("memory",), "Messages that the vector store has learnt."),
-    Family("memory_reaper_lag_seconds", "gauge", ("memory",), "How long the oldest expired thread waits for its removal."),
+    Family(
+        "memory_reaper_lag_seconds", "gauge", ("memory",), "How long the oldest expired thread waits for its removal."
+    ),
 )
 
 WITHIN: Final = ("1h", "24h", "7d")
@@ -120,7 +124,9 @@ class Metrics(Families):
         """What a part of a memory answered."""
         self.series("memory_health", memory, component).set(_HEALTH[status])
 
-    def totals(self, memory: str, threads: int, messages: int, expiring: tuple[int, int, int], without_ttl: int) -> None:
+    def totals(
+        self, memory: str, threads: int, messages: int, expiring: tuple[int, int, int], without_ttl: int
+    ) -> None:
         """A memory in numbers."""
         self.series("memory_threads", memory).set(threads)
         self.series("memory_messages", memory).set(messages)

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import Guard, Outcome, Settings, Slice, ThreadType, Unset
 from memory_service.model import UNSET as KEEP
+from memory_service.model import Guard, Outcome, Settings, Slice, ThreadType, Unset
 from memory_service.operations import history, threads
 from memory_service.operations.messages import NewMessage
 from memory_service.operations.stored import decode
@@ -109,7 +109,10 @@ class _Context:
 
 
 async def act(memory: OpenMemory, action: AnyAction, guard: Guard) -> Done:
-    """Render the action's templates, then do it. Raises Refused: `invalid_template`, `invalid_thread`, and the operation's."""
+    """Render the action's templates, then do it.
+
+    Raises Refused: `invalid_template`, `invalid_thread`, and the operation's.
+    """
     thread, faults = render(action.conversationId, action.variables, "/conversationId")
     if not faults:
         try:

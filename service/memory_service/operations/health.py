@@ -1,4 +1,4 @@
-"""Is a memory well? Storage is asked here; vector store, embedder and index by the worker, which is the one that uses them."""
+"""Is a memory well? Storage is asked here; vector store, embedder and index by the worker, which uses them."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ async def _storage(memory: OpenMemory) -> tuple[Check, Totals | None]:
     except Unavailable as error:
         return Check("failed", error.reason, error.detail, _ms_since(started)), None
     except TimeoutError:
-        return Check("failed", Reason.UNREACHABLE, f"Redis did not answer within {PROBE_SECONDS:g} s", _ms_since(started)), None
+        return Check(
+            "failed", Reason.UNREACHABLE, f"Redis did not answer within {PROBE_SECONDS:g} s", _ms_since(started)
+        ), None
     return Check(latency_ms=_ms_since(started)), totals
 
 

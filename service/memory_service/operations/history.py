@@ -48,7 +48,9 @@ async def read(memory: OpenMemory, thread: str, what: Slice) -> tuple[MessagePag
     """
     page = await memory.store.read(thread, what)
     if page.gone:
-        raise Refused("gone", "the id or cursor belongs to an earlier thread of this name, which was deleted or expired")
+        raise Refused(
+            "gone", "the id or cursor belongs to an earlier thread of this name, which was deleted or expired"
+        )
     refreshed = False
     if page.incarnation and memory.definition.spec.options.ttl.refresh == "read":
         refreshed = await memory.store.touch(thread)
@@ -81,7 +83,13 @@ async def delete_one(memory: OpenMemory, thread: str, message_id: str, guard: Gu
 async def expire_one(memory: OpenMemory, thread: str, message_id: str, asked: NewExpiry, guard: Guard) -> Outcome:
     """Set or extend the expiry of one message."""
     change = SetMessageTtl(
-        thread, message_id, asked.mode, ttl_ms=asked.ttl_ms, expires_at=asked.expires_at, forever=asked.forever, guard=guard
+        thread,
+        message_id,
+        asked.mode,
+        ttl_ms=asked.ttl_ms,
+        expires_at=asked.expires_at,
+        forever=asked.forever,
+        guard=guard,
     )
     return settle(await memory.store.mutate(change))
 

@@ -79,7 +79,9 @@ def _faults(message: NewMessage, draft: Draft, path: str, most_bytes: int, most_
     """What this memory's limits say against a message; the cheap, common case allocates nothing else."""
     faults = []
     if len(draft.tail) > most_bytes:
-        remedy = f"is {len(draft.tail)} bytes of JSON; this memory takes at most {most_bytes} (options.limits.messageBytes)"
+        remedy = (
+            f"is {len(draft.tail)} bytes of JSON; this memory takes at most {most_bytes} (options.limits.messageBytes)"
+        )
         faults.append(Fault(path, "message_too_large", remedy))
     if message.metadata and (keys := count_keys(message.metadata)) > most_keys:
         remedy = f"has {keys} keys; this memory takes at most {most_keys} (options.limits.metadataKeys)"

@@ -24,7 +24,10 @@ def render_or_none(ms: int | None) -> str | None:
 
 
 def parse(text: str) -> int:
-    """Milliseconds of an RFC 3339 text with an offset, from 1970 on, microseconds cut off. Raises ValueError with the form."""
+    """Milliseconds of an RFC 3339 text with an offset, from 1970 on, microseconds cut off.
+
+    Raises ValueError with the form.
+    """
     try:
         moment = datetime.fromisoformat(text) if len(text) >= 20 and text[10] in "Tt " else None
         ms = (moment - EPOCH) // _MILLISECOND if moment is not None and moment.tzinfo is not None else -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from memory_service.errors import Refused
 from memory_service.model import Outcome
@@ -14,7 +14,7 @@ def settle(outcome: Outcome) -> Outcome:
     if outcome.code == "ok":
         return outcome
     code, describe = _REFUSALS.get(outcome.code, (outcome.code, lambda refused: f"refused: {refused.code}"))
-    extra: dict[str, object] = {}
+    extra: dict[str, Any] = {}
     if outcome.replayed:
         extra["replayed"] = True
     if code == "version_mismatch":
@@ -41,8 +41,10 @@ _REFUSALS: Final[Mapping[str, tuple[str, Callable[[Outcome], str]]]] = {
     "not_empty": ("not_empty", _says("the thread has messages; clear it first")),
     "thread_full": (
         "thread_full",
-        lambda outcome: f"the thread would exceed {outcome.limit or 'its limit of'} messages (options.limits.threadMessages); "
-        "clear it, or give it a window with max_messages",
+        lambda outcome: (
+            f"the thread would exceed {outcome.limit or 'its limit of'} messages (options.limits.threadMessages); "
+            "clear it, or give it a window with max_messages"
+        ),
     ),
     "token_limit": ("token_limit", _says("the messages alone exceed the token budget of the thread")),
     "system_cap": ("system_cap", _says("a thread keeps at most 64 system messages; clear it or write it anew")),

@@ -1,8 +1,8 @@
 """Which memories this instance serves, kept in step with their definitions while it runs.
 
-One entry a definition: `active` ones are served, `retained` ones are only counted (the worker still expires them), `erase`
-ones are erased here and answered for in `/loaded`. The files are looked at four times a second, by a fingerprint that costs
-a few stat calls; a definition that cannot be served leaves its last good version in place.
+One entry a definition: `active` ones are served, `retained` ones are only counted (the worker still expires them),
+`erase` ones are erased here and answered for in `/loaded`. The files are looked at four times a second, by a
+fingerprint that costs a few stat calls; a definition that cannot be served leaves its last good version in place.
 """
 
 from __future__ import annotations

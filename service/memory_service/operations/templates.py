@@ -1,7 +1,7 @@
 """The `{var}` templates of conversation actions: names with dotted paths, looked up in the caller's variables. Pure.
 
-Rendered once: text that came out of a variable is never read as a template again. Braces around anything that is no name
-stay as they are, so JSON and code in a message survive.
+Rendered once: text that came out of a variable is never read as a template again. Braces around anything that is no
+name stay as they are, so JSON and code in a message survive.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def render(text: str, variables: Mapping[str, object], path: str) -> tuple[str, 
     for match in _NAME.finditer(text):
         value = _look_up(variables, match[1])
         if value is None:
-            faults.setdefault(match[1], Fault(path, "invalid_template", f"names {{{match[1]}}}, which has no value in variables"))
+            faults.setdefault(
+                match[1], Fault(path, "invalid_template", f"names {{{match[1]}}}, which has no value in variables")
+            )
             continue
         shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         parts += (text[end : match.start()], shown)

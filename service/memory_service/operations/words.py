@@ -15,7 +15,7 @@ from memory_service.operations import moments
 
 THREAD_PATTERN: Final = r"^(?!__)(?!\.+$)[A-Za-z0-9_:\-@.]{1,255}(?<!__)$"
 OWNER_PATTERN: Final = r"^[A-Za-z0-9_:\-@.|+=~]{1,255}$"
-MESSAGE_ID_PATTERN: Final = r"^[1-9][0-9]{0,15}-[1-9][0-9]{0,15}$"
+MESSAGE_ID_PATTERN: Final = r"^[1-9][0-9]{0,14}-[1-9][0-9]{0,9}$"
 MEMORY_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
 
 
@@ -55,6 +55,14 @@ class OwnerId(Text):
     code = "invalid_owner"
     pattern = OWNER_PATTERN
     remedy = "must be 1 to 255 characters of A-Z a-z 0-9 _ : - @ . | + = ~"
+
+
+class AnyOwner(Text):
+    """An owner, or `*` for every one (administrators)."""
+
+    code = "invalid_owner"
+    pattern = r"^([A-Za-z0-9_:\-@.|+=~]{1,255}|\*)$"
+    remedy = "must be 1 to 255 characters of A-Z a-z 0-9 _ : - @ . | + = ~, or * for every owner"
 
 
 class MessageId(Text):
@@ -114,4 +122,6 @@ def is_memory_id(text: str) -> bool:
 
 _MEMORY = re.compile(MEMORY_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
 
-WORDS: Final[Mapping[str, type]] = {word.__name__: word for word in (ThreadId, OwnerId, MessageId, Duration, Moment, Expiry)}
+WORDS: Final[Mapping[str, type]] = {
+    word.__name__: word for word in (ThreadId, OwnerId, AnyOwner, MessageId, Duration, Moment, Expiry)
+}

@@ -1,6 +1,7 @@
 """Working memory: one document a thread or an owner, beside the messages, with a version of its own.
 
-A template document is text and is replaced; a schema document is JSON and can be merged (null deletes, lists are replaced).
+A template document is text and is replaced; a schema document is JSON and can be merged (null deletes, lists are
+replaced).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A working-memory document; `version` 0 means that nothing was stored yet and `content` is what one starts with."""
+    """A working-memory document; `version` 0 means that nothing is stored, and `content` is what one starts with."""
 
     content: Any
     format: Format
@@ -156,5 +157,7 @@ def _wrong_kind(text: str) -> Refused:
 async def _store(memory: OpenMemory, place: Place, raw: bytes | None, if_match: int | None) -> None:
     ttl = memory.definition.spec.options.ttl.after_ms if place.owner is not None else None
     settle(
-        await memory.store.set_working(raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None)
+        await memory.store.set_working(
+            raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None
+        )
     )

@@ -1,9 +1,9 @@
 """A request body from bytes to plain JSON data: strict, bounded, and with no key said twice.
 
 msgspec decodes quickly and refuses NaN, lone surrogates and bad UTF-8, but keeps the last of two equal keys in silence.
-Counting tells them apart without a second parse: every colon of a text without `\\u` escapes is either inside a string or
-follows a key, so colons == keys + colons inside strings exactly when no member was dropped. Only otherwise is the slow,
-exact parser asked, which then names the key.
+Counting tells them apart without a second parse: every colon of a text without `\\u` escapes is either inside a string
+or follows a key, so colons == keys + colons inside strings exactly when no member was dropped. Only otherwise is the
+slow, exact parser asked, which then names the key.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ def too_deep(path: str) -> Refused:
 
 
 def _walk(value: object, path: str, depth: int) -> tuple[int, int]:
-    """(number of members, colons inside strings) of a value. Raises Refused for depth and for numbers beyond 64 bits."""
+    """(number of members, colons inside strings) of a value.
+
+    Raises Refused for depth and for numbers beyond 64 bits.
+    """
     if isinstance(value, str):
         return 0, value.count(":")
     if isinstance(value, dict):

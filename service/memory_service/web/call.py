@@ -16,7 +16,7 @@ from memory_service.errors import Fault, Refused
 from memory_service.web.body import MAX_BYTES
 
 if TYPE_CHECKING:
-    from memory_service.model import IdempotencyKey
+    from memory_service.model import IdempotencyKey, Outcome
     from memory_service.operations.registry import OpenMemory
     from memory_service.web.timing import Spans
 
@@ -24,7 +24,9 @@ Header = tuple[bytes, bytes]
 
 JSON: Final = b"application/json"
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
-_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
+_TRACEPARENT: Final = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?"
+)
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Call:
     if_absent: bool = False
     key: IdempotencyKey | None = None
     position: tuple[str, int] | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
     started: float = field(default_factory=perf_counter)
 
     @property
@@ -94,7 +97,10 @@ def open_call(scope: Scope, receive: Receive, spans: Spans) -> Call:
 
 
 async def read_body(call: Call) -> bytes:
-    """The whole body. Raises Refused `request_too_large` as soon as it is known to be, ClientDisconnect when it ends early."""
+    """The whole body.
+
+    Raises Refused `request_too_large` as soon as it is known to be, ClientDisconnect when it ends early.
+    """
     length = call.headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > MAX_BYTES:
         raise too_large()

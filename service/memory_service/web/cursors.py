@@ -1,4 +1,7 @@
-"""Page cursors: opaque to clients, and bound to what they continue. A cursor used for another list is refused, not guessed at."""
+"""Page cursors: opaque to clients, and bound to what they continue.
+
+A cursor used for another list is refused, not guessed at.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,11 @@ def read(cursor: str, *expected: str | int, kinds: Sequence[type]) -> list[str |
         parts = msgspec.json.decode(raw)
     except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError):
         parts = None
-    if not isinstance(parts, list) or len(parts) != len(expected) + len(kinds) or parts[: len(expected)] != list(expected):
+    if (
+        not isinstance(parts, list)
+        or len(parts) != len(expected) + len(kinds)
+        or parts[: len(expected)] != list(expected)
+    ):
         raise invalid()
     rest = parts[len(expected) :]
     for part, kind in zip(rest, kinds, strict=True):

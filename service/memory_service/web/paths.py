@@ -1,7 +1,7 @@
 """The guard in front of the router: the raw path, split before it is decoded.
 
-A router that decodes first takes `a%2Fmessages` for another route. Here each segment is decoded once, on its own, and what
-stands where a thread or an owner belongs must match its grammar in full; what no route can name is not found.
+A router that decodes first takes `a%2Fmessages` for another route. Here each segment is decoded once, on its own, and
+what stands where a thread or an owner belongs must match its grammar in full; what no route can name is not found.
 """
 
 from __future__ import annotations
@@ -41,20 +41,22 @@ def _check(names: list[str]) -> None:
     if len(names) > _NAME and names[_KIND] in _WORDS:
         word, place = _WORDS[names[_KIND]]
         _match(word, names[_NAME], place)
-    if names[1] != "memories" or "/" in names[_KIND - 1 : _NAME][-1]:
+    if names[1] != "memories":
         raise _not_found()
     if not is_memory_id(names[_MEMORY]):
         raise Refused("memory_not_found", "no memory has such an id; GET /v1/memories lists them")
-    if len(names) > _ID and names[_KIND] == "threads" and names[_SUB] == "messages":
-        if MessageId.matcher.fullmatch(names[_ID]) is None:
-            raise Refused("message_not_found", "no message has such an id")
+    names_message = len(names) > _ID and names[_KIND] == "threads" and names[_SUB] == "messages"
+    if names_message and MessageId.matcher.fullmatch(names[_ID]) is None:
+        raise Refused("message_not_found", "no message has such an id")
     if any("/" in name for name in names):
         raise _not_found()
 
 
 def _match(word: type[Text], name: str, place: str) -> None:
     if word.matcher.fullmatch(name) is None:
-        raise Refused(word.code, f"the {place} in the path {word.remedy}", [Fault(f"path:{place}", word.code, word.remedy)])
+        raise Refused(
+            word.code, f"the {place} in the path {word.remedy}", [Fault(f"path:{place}", word.code, word.remedy)]
+        )
 
 
 def _not_found() -> Refused:

@@ -11,16 +11,19 @@ from memory_service.errors import Refused, Unavailable
 
 STATUSES: Final[Mapping[int, tuple[str, ...]]] = {
     400: (
-        "invalid_json", "invalid_message", "invalid_thread", "invalid_owner", "invalid_ttl", "invalid_query", "invalid_filter",
-        "invalid_cursor", "invalid_template", "invalid_field", "invalid_parameter", "invalid_header", "invalid_import",
-        "unknown_field", "confirm_required",
+        "invalid_json", "invalid_message", "invalid_thread", "invalid_owner", "invalid_ttl", "invalid_query",
+        "invalid_filter", "invalid_cursor", "invalid_template", "invalid_field", "invalid_parameter", "invalid_header",
+        "invalid_import", "unknown_field", "confirm_required",
     ),
     401: ("unauthenticated",),
     403: ("forbidden",),
     404: ("route_not_found", "memory_not_found", "thread_not_found", "message_not_found", "backup_not_found"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
-    409: ("settings_conflict", "busy", "not_empty", "recall_disabled", "working_memory_disabled", "wrong_scope", "not_mergeable"),
+    409: (
+        "settings_conflict", "busy", "not_empty", "recall_disabled", "working_memory_disabled", "wrong_scope",
+        "not_mergeable",
+    ),
     410: ("gone",),
     412: ("version_mismatch",),
     413: ("message_too_large", "request_too_large", "token_limit", "system_cap", "thread_full"),
@@ -58,12 +61,16 @@ _TITLES: Final[Mapping[int, str]] = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     406: "Not Acceptable", 409: "Conflict", 410: "Gone", 412: "Precondition Failed", 413: "Content Too Large",
     415: "Unsupported Media Type", 422: "Unprocessable Content", 429: "Too Many Requests",
-    431: "Request Header Fields Too Large", 500: "Internal Server Error", 503: "Service Unavailable", 504: "Gateway Timeout",
+    431: "Request Header Fields Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
+    504: "Gateway Timeout",
 }  # fmt: skip
 
 
 class ProblemFault(msgspec.Struct):
-    """One thing wrong: a JSON Pointer into the body, or `query:name`, `header:Name`, `path:name`; its code; the remedy."""
+    """One thing wrong.
+
+    A JSON Pointer into the body, or `query:name`, `header:Name`, `path:name`; its code; the remedy.
+    """
 
     path: str
     code: str

@@ -1,7 +1,8 @@
-"""Reading untrusted JSON data into the msgspec Structs that declare it, with every fault listed and none hidden by the first.
+"""Reading untrusted JSON data into the msgspec Structs that declare it, with every fault listed and none hidden by the
+first.
 
-msgspec's own decoder stops at the first fault. A reader is compiled once from a Struct's type information and walks a plain
-value (dict, list, str, number, bool, None): it returns the typed value, or adds Faults with JSON Pointers.
+msgspec's own decoder stops at the first fault. A reader is compiled once from a Struct's type information and walks a
+plain value (dict, list, str, number, bool, None): it returns the typed value, or adds Faults with JSON Pointers.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def _list(info: inspect.ListType | inspect.VarTupleType, code: str, lax: bool) -
             faults.append(Fault(path, code, "must be a list"))
             return raw
         if len(raw) < least or (most is not None and len(raw) > most):
-            faults.append(Fault(path, code, f"must have {least} to {most if most is not None else 'any number of'} items"))
+            faults.append(
+                Fault(path, code, f"must have {least} to {most if most is not None else 'any number of'} items")
+            )
             return raw
         return [each(item, f"{path}/{index}", faults) for index, item in enumerate(raw)]
 
@@ -205,6 +208,7 @@ def _struct(info: inspect.StructType, code: str, lax: bool) -> Reader:
     required = [field.encode_name for field in info.fields if field.required]
     known = ", ".join(fields)
     prefix = "query:" if lax else None
+    others = getattr(cls, "open", False)
 
     def read(raw: object, path: str, faults: list[Fault]) -> object:
         if not isinstance(raw, dict):
@@ -215,9 +219,13 @@ def _struct(info: inspect.StructType, code: str, lax: bool) -> Reader:
         for key, value in raw.items():
             place = f"query:{key}" if prefix else pointer(path, key)
             field = fields.get(key)
+            if field is None and others:
+                continue
             if field is None:
                 unknown = "invalid_parameter" if prefix else "unknown_field"
-                faults.append(Fault(place, unknown, f"is not known here; known: {known}" if known else "is not known here"))
+                faults.append(
+                    Fault(place, unknown, f"is not known here; known: {known}" if known else "is not known here")
+                )
             else:
                 values[field[0]] = field[1](value, place, faults)
         for name in required:
@@ -240,7 +248,8 @@ def _kinds(info: inspect.Type) -> tuple[str, ...]:
     if isinstance(info, inspect.Metadata):
         return _kinds(info.type)
     if isinstance(info, inspect.CustomType):
-        schema: Mapping[str, Any] = info.cls.schema()
+        word: Any = info.cls
+        schema: Mapping[str, Any] = word.schema()
         return tuple(_SCHEMA_KINDS[each["type"]] for each in schema.get("anyOf", [schema]))
     if isinstance(info, inspect.LiteralType):
         return tuple({_kind(value) for value in info.values})

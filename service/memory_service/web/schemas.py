@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.model import Role, ThreadType
 from memory_service.operations.messages import MAX_BATCH, NewMessage
-from memory_service.operations.words import Duration, Expiry, MessageId, Moment, OwnerId, ThreadId
+from memory_service.operations.words import AnyOwner, Duration, Expiry, MessageId, Moment, OwnerId, ThreadId
 
 DryRun = Annotated[bool | UnsetType, Meta(description="Answer exactly what would happen, and write nothing.")]
 Limit = Annotated[int, Meta(ge=1, le=1000, description="Most items of a page; a page also ends at 1 MiB.")]
@@ -20,7 +20,9 @@ Cursor = Annotated[str, Meta(min_length=1, max_length=1024, extra={"code": "inva
 Version = Annotated[int, Meta(ge=0, description="Rises over the memory's life and is never used again.")]
 Window = Annotated[int, Meta(ge=1, le=100_000, description="Most non-system messages kept; the oldest go first.")]
 Messages = Annotated[list[NewMessage], Meta(description=f"At most {MAX_BATCH}.")]
-PlainMessage = Annotated[str, Meta(min_length=1, description="The text of one user message.", extra={"code": "invalid_message"})]
+PlainMessage = Annotated[
+    str, Meta(min_length=1, description="The text of one user message.", extra={"code": "invalid_message"})
+]
 Seconds = Annotated[float, Meta(ge=0)]
 
 # --- query strings ----------------------------------------------------------------------------------------------------
@@ -48,6 +50,13 @@ class ClearQuery(DryRunQuery, frozen=True, kw_only=True):
     backup: Annotated[bool, Meta(description="Keep a copy that can be restored for 30 days.")] = False
 
 
+class MemoriesQuery(Query, frozen=True, kw_only=True):
+    """A page of memories."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
 class ThreadsQuery(Query, frozen=True, kw_only=True):
     """Which threads to list."""
 
@@ -55,7 +64,8 @@ class ThreadsQuery(Query, frozen=True, kw_only=True):
     cursor: Cursor | None = None
     prefix: Annotated[str, Meta(min_length=1, max_length=255, description="Ids that begin so.")] | None = None
     match: (
-        Annotated[str, Meta(min_length=1, max_length=255, description="Ids that match: * is any run, ? one character.")] | None
+        Annotated[str, Meta(min_length=1, max_length=255, description="Ids that match: * is any run, ? one character.")]
+        | None
     ) = None
     max_scan: Annotated[int, Meta(ge=1, le=100_000, description="Most threads that `match` looks at.")] = 10_000
     owner: OwnerId | None = None
@@ -105,11 +115,11 @@ class ThreadSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     type: ThreadType | UnsetType = UNSET
     owner: OwnerId | UnsetType = UNSET
-    title: Annotated[str, Meta(max_length=1024)] | None | UnsetType = UNSET
-    max_messages: Window | None | UnsetType = UNSET
-    ttl: Duration | None | UnsetType = UNSET
+    title: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
+    max_messages: Window | UnsetType | None = UNSET
+    ttl: Duration | UnsetType | None = UNSET
     pinned: bool | UnsetType = UNSET
-    metadata: dict[str, Any] | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
     dry_run: DryRun = UNSET
 
 
@@ -118,8 +128,8 @@ class TtlChange(msgspec.Struct, frozen=True, kw_only=True):
 
     code = "invalid_ttl"
 
-    ttl: Duration | None | UnsetType = UNSET
-    expires_at: Expiry | None | UnsetType = UNSET
+    ttl: Duration | UnsetType | None = UNSET
+    expires_at: Expiry | UnsetType | None = UNSET
     pinned: bool | UnsetType = UNSET
     mode: Literal["extend", "set"] = "extend"
     dry_run: DryRun = UNSET
@@ -130,8 +140,8 @@ class MessageTtlChange(msgspec.Struct, frozen=True, kw_only=True):
 
     code = "invalid_ttl"
 
-    ttl: Duration | None | UnsetType = UNSET
-    expires_at: Expiry | None | UnsetType = UNSET
+    ttl: Duration | UnsetType | None = UNSET
+    expires_at: Expiry | UnsetType | None = UNSET
     mode: Literal["extend", "set"] = "extend"
     dry_run: DryRun = UNSET
 
@@ -161,7 +171,7 @@ class RecallBody(msgspec.Struct, frozen=True, kw_only=True):
     max_results: Annotated[int, Meta(ge=1, le=50)] | None = None
     scope: Literal["thread", "owner", "memory"] | None = None
     thread: ThreadId | None = None
-    owner: OwnerId | Literal["*"] | None = None
+    owner: AnyOwner | None = None
     filter: Annotated[dict[str, Any], Meta(description="Declared keys, role, timestamp.")] | None = None
     threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
     neighbours: Annotated[int, Meta(ge=0, le=20)] | Neighbours | None = None
@@ -431,6 +441,26 @@ class RecallResult(Answer, kw_only=True):
     reason: str | UnsetType = UNSET
 
 
+class CurrentThread(Answer, kw_only=True):
+    """The thread itself."""
+
+    thread_id: str
+    messages: list[Message]
+    metadata: dict[str, str | None]
+
+
+class RecalledMessage(Answer, kw_only=True):
+    """A recalled message in the shape of the v0 reference."""
+
+    content: str
+    similarity: float
+    timestamp: str
+    role: Role
+    id: str
+    metadata: dict[str, Any]
+    neighbours: HitNeighbours
+
+
 class WorkingMemoryAnswer(Answer, kw_only=True):
     """A working-memory document; version 0 is the one that a new document starts with."""
 
@@ -439,6 +469,19 @@ class WorkingMemoryAnswer(Answer, kw_only=True):
     scope: Literal["thread", "owner"]
     version: int
     updated_at: str | None
+
+
+class ContextAnswer(Answer, kw_only=True):
+    """What a prompt needs; `semantic_search_reason` says why nothing, or less, was searched."""
+
+    current_thread: CurrentThread
+    last_messages: list[Message]
+    semantic_search: list[RecalledMessage]
+    semantic_search_reason: str | None
+    working_memory: WorkingMemoryAnswer | None
+    tokens: int
+    consistent: bool
+    degraded: bool
 
 
 class WorkingMemoryDeleted(Answer, kw_only=True):
@@ -458,7 +501,7 @@ class BulkResult(Answer, kw_only=True, omit_defaults=True):
     evicted: int | UnsetType = UNSET
     created: bool | UnsetType = UNSET
     version: int | UnsetType = UNSET
-    expires_at: str | None | UnsetType = UNSET
+    expires_at: str | UnsetType | None = UNSET
     error: dict[str, Any] | UnsetType = UNSET
 
 

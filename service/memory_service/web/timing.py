@@ -1,4 +1,7 @@
-"""Where the time of a request went: storage, vector, embedder. Ports are wrapped once; a request's clock is a context variable."""
+"""Where the time of a request went: storage, vector, embedder.
+
+Ports are wrapped once; the request that a call belongs to is known by a context variable.
+"""
 
 from __future__ import annotations
 

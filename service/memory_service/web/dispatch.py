@@ -1,0 +1,112 @@
+"""From a matched route to its reply: memory, limits, headers, query and body, then the handler.
+
+Faults of headers, query and body are listed together, in that order; the first one's code is the answer's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from memory_service.errors import Fault, Refused
+from memory_service.web.body import parse
+from memory_service.web.call import Call, Reply, read_body
+from memory_service.web.preconditions import key_of, read_headers
+from memory_service.web.readers import reader
+from memory_service.web.route import Route
+from memory_service.web.service import Service
+
+MAX_PARAMETERS: Final = 32
+_ACCEPTED: Final = frozenset({"*/*", "application/*", "application/json", "application/problem+json"})
+_NOTHING: Final[dict[type, Any]] = {}
+
+
+async def run(route: Route, call: Call, service: Service) -> Reply:
+    """Answer a call by its route. Raises Refused or Unavailable."""
+    call.operation = route.operation
+    if (memory := call.params.get("memory")) is not None:
+        call.memory = service.registry.get(memory)
+        await _within_rate(call)
+    _check_accept(call)
+    faults: list[Fault] = []
+    read_headers(call, faults)
+    call.query = _query(route, call, faults)
+    raw = b""
+    if route.body is not None:
+        _check_media_type(route, call)
+        raw = await read_body(call)
+        try:
+            call.body = route.body.read(parse(raw), faults)
+        except Refused as refusal:
+            faults += refusal.faults
+    elif _has_body(call):
+        faults.append(Fault("", "invalid_field", "is not expected: this route takes its parameters from the query"))
+    if faults:
+        raise refused(faults)
+    if b"idempotency-key" in call.headers:
+        call.key = key_of(call, raw)
+    return await route.handler(call, service)
+
+
+def refused(faults: list[Fault]) -> Refused:
+    """One refusal for all faults; the first gives the code."""
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return Refused(first.code, f"{first.path or 'the body'} {first.message}{more}", faults)
+
+
+async def _within_rate(call: Call) -> None:
+    limit = call.opened.definition.spec.options.limits.requests_per_second
+    if limit is not None and not await call.opened.store.admit(limit):
+        raise Refused(
+            "rate_limited",
+            f"the memory takes {limit} requests a second (options.limits.requestsPerSecond)",
+            limit=limit,
+        )
+
+
+def _query(route: Route, call: Call, faults: list[Fault]) -> Any:
+    text = call.scope.get("query_string", b"")
+    if not text:
+        if route.query not in _NOTHING:
+            _NOTHING[route.query] = route.query()
+        return _NOTHING[route.query]
+    try:
+        pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        faults.append(
+            Fault("query", "invalid_parameter", f"is not UTF-8, or has more than {MAX_PARAMETERS} parameters")
+        )
+        return None
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if name in values:
+            faults.append(Fault(f"query:{name}", "invalid_parameter", "must be sent once"))
+        values[name] = value
+    return reader(route.query, lax=True)(values, "", faults)
+
+
+def _has_body(call: Call) -> bool:
+    return call.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in call.headers
+
+
+def _check_media_type(route: Route, call: Call) -> None:
+    """JSON in UTF-8, unencoded; a body without a type is taken for that. Raises `unsupported_media_type`."""
+    given = call.headers.get(b"content-type", b"application/json").decode("latin-1").lower()
+    kind, _, parameters = given.partition(";")
+    allowed = {"application/json", "application/merge-patch+json"} if route.method == "PATCH" else {"application/json"}
+    charset = parameters.replace(" ", "").replace('"', "").partition("charset=")[2].partition(";")[0]
+    encoding = call.headers.get(b"content-encoding", b"identity").lower()
+    if kind.strip() not in allowed or charset not in ("", "utf-8", "utf8") or encoding != b"identity":
+        raise Refused(
+            "unsupported_media_type", f"send {' or '.join(sorted(allowed))} in UTF-8 without content encoding"
+        )
+
+
+def _check_accept(call: Call) -> None:
+    accept = call.headers.get(b"accept")
+    if accept is None or accept == b"*/*":
+        return
+    kinds = [part.split(";")[0].strip().lower() for part in accept.decode("latin-1").split(",")]
+    if not _ACCEPTED.intersection(kinds):
+        raise Refused("not_acceptable", "this service answers application/json only")

@@ -1,0 +1,96 @@
+"""Declared memories over HTTP: what they are, how they are, what they hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from memory_service.errors import Refused
+from memory_service.operations import moments
+from memory_service.operations.health import Check, Health, examine
+from memory_service.operations.registry import Held
+from memory_service.operations.stats import stats as numbers
+from memory_service.web import answers, cursors, schemas
+from memory_service.web.call import Call, Reply
+from memory_service.web.service import Service
+
+
+async def listed(call: Call, service: Service) -> Reply:
+    """GET memories."""
+    query: schemas.MemoriesQuery = call.query
+    after = str(cursors.read(query.cursor, "memories", kinds=(str,))[0]) if query.cursor is not None else ""
+    active = [held for held in service.registry.held() if held.entry.state == "active" and held.entry.id > after]
+    page = active[: query.limit]
+    cursor = cursors.write("memories", page[-1].entry.id) if len(active) > len(page) else None
+    items = [_described(held, service) for held in page]
+    reply = answers.ok(schemas.MemoriesPage(items=items, next_cursor=cursor))
+    reply.headers += answers.next_link(call, cursor)
+    return reply
+
+
+async def one(call: Call, service: Service) -> Reply:
+    """GET a memory; one whose definition cannot be served is described too."""
+    held = service.registry.find(call.params["memory"])
+    if held is None:
+        service.registry.get(call.params["memory"])
+        raise Refused("memory_not_found", "it was removed this moment")
+    return answers.ok(_described(held, service))
+
+
+def _described(held: Held, service: Service) -> schemas.MemoryAnswer:
+    health = service.monitor.health(held.entry.id)
+    reasons = [held.fault] if held.fault else []
+    if health is not None:
+        reasons += [_reason(name, check) for name, check in health.checks.items() if check.status != "ok"]
+    spec = held.memory.definition.spec if held.memory is not None else None
+    return schemas.MemoryAnswer(
+        id=held.entry.id,
+        name=held.entry.name,
+        generation=held.generation,
+        ready=held.fault is None and health is not None and health.status == "ok",
+        reasons=reasons if health is not None or held.fault else ["Pending: it has not been examined yet"],
+        definition=spec.document() if spec is not None else dict(held.entry.definition),
+    )
+
+
+def _reason(name: str, check: Check) -> str:
+    return f"{name} {check.status}: {check.reason}" + (f" ({check.message})" if check.message else "")
+
+
+async def health(call: Call, service: Service) -> Reply:
+    """GET health: asked now, not remembered."""
+    found = await examine(call.opened, service.worker)
+    return answers.ok(_health(found), 503 if found.status == "failed" else 200)
+
+
+def _health(found: Health) -> schemas.HealthAnswer:
+    components = {
+        name: schemas.ComponentHealth(
+            status=check.status,
+            reason=str(check.reason),
+            latency_ms=check.latency_ms,
+            message=check.message,
+            lag_seconds=msgspec.UNSET if check.lag_seconds is None else check.lag_seconds,
+        )
+        for name, check in found.checks.items()
+    }
+    return schemas.HealthAnswer(status=found.status, components=components, checked_at=moments.render(found.checked_at))
+
+
+async def stats(call: Call, service: Service) -> Reply:
+    """GET stats."""
+    found = await numbers(call.opened)
+    totals = found.totals
+    answer = schemas.StatsAnswer(
+        memory=call.params["memory"],
+        threads=totals.threads,
+        messages=totals.messages,
+        tokens=totals.tokens,
+        bytes=totals.bytes,
+        vectors=found.vectors,
+        expiring={"1h": totals.expiring_1h, "24h": totals.expiring_24h, "7d": totals.expiring_7d},
+        without_ttl=totals.without_ttl,
+        outbox=schemas.OutboxStats(
+            depth=totals.outbox_depth, lag_seconds=totals.oldest_pending_ms / 1000, dead=totals.dead
+        ),
+    )
+    return answers.ok(answer)

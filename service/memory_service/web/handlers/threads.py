@@ -1,0 +1,140 @@
+"""Threads over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET
+
+from memory_service.errors import Fault, Refused
+from memory_service.model import UNSET as KEEP
+from memory_service.model import Settings, ThreadQuery
+from memory_service.operations import moments, threads
+from memory_service.operations.messages import count_keys
+from memory_service.operations.threads import NewExpiry
+from memory_service.web import answers, cursors, schemas
+from memory_service.web.call import Call, Reply
+from memory_service.web.service import Service
+
+
+async def listed(call: Call, service: Service) -> Reply:
+    """GET threads."""
+    query: schemas.ThreadsQuery = call.query
+    shape = [str(part) for part in (query.prefix, query.match, query.owner, query.type, query.expiring_within)]
+    bound = ("threads", call.params["memory"], query.order, "|".join(shape))
+    place = cursors.read(query.cursor, *bound, kinds=(str,))[0] if query.cursor is not None else None
+    page = await threads.listed(
+        call.opened,
+        ThreadQuery(
+            prefix=query.prefix,
+            match=query.match,
+            owner=query.owner,
+            type=query.type,
+            expiring_within_ms=query.expiring_within,
+            order=query.order,
+            limit=query.limit,
+            cursor=str(place) if place is not None else None,
+            max_scan=query.max_scan,
+        ),
+    )
+    cursor = cursors.write(*bound, page.next_cursor) if page.next_cursor is not None else None
+    items = [answers.thread_facts(facts) for facts in page.threads]
+    reply = answers.ok(schemas.ThreadsPage(items=items, next_cursor=cursor, truncated=page.truncated))
+    reply.headers += answers.next_link(call, cursor)
+    return reply
+
+
+async def facts(call: Call, service: Service) -> Reply:
+    """GET a thread; an absent one is 200 with `exists` false."""
+    found = await threads.facts(call.opened, call.thread)
+    reply = answers.ok(answers.thread_facts(found))
+    reply.headers.append((b"etag", b'"%d"' % found.version))
+    return reply
+
+
+async def put(call: Call, service: Service) -> Reply:
+    """PUT a thread's settings."""
+    return await _configure(call, "replace")
+
+
+async def patch(call: Call, service: Service) -> Reply:
+    """PATCH a thread's settings."""
+    return await _configure(call, "merge")
+
+
+async def _configure(call: Call, mode: Literal["replace", "merge"]) -> Reply:
+    outcome = await threads.configure(call.opened, call.thread, settings(call), mode, answers.guard(call))
+    answer = schemas.Configured(
+        thread=call.thread,
+        created=outcome.created,
+        changed=outcome.changed or outcome.created,
+        expires_at=moments.render_or_none(outcome.expires_at),
+        version=outcome.version,
+    )
+    made = outcome.created and mode == "replace" and not answers.dry_run(call)
+    reply = answers.mutated(call, outcome, answer, status=201 if made else 200)
+    if made:
+        reply.headers.append((b"location", call.scope["raw_path"]))
+    return reply
+
+
+def settings(call: Call) -> Settings:
+    """The settings of a body. Raises Refused `invalid_message` where metadata exceeds the memory's limits."""
+    body: schemas.ThreadSettings = call.body
+    limits = call.opened.definition.spec.options.limits
+    if isinstance(body.metadata, dict):
+        if (keys := count_keys(body.metadata)) > limits.metadata_keys:
+            raise _metadata("invalid_message", f"has {keys} keys; this memory takes at most {limits.metadata_keys}")
+        if (size := len(answers.encode(body.metadata))) > limits.message_bytes:
+            raise _metadata("message_too_large", f"is {size} bytes; this memory takes at most {limits.message_bytes}")
+    return Settings(
+        type=_kept(body.type),
+        owner=_kept(body.owner),
+        title=_kept(body.title),
+        max_messages=_kept(body.max_messages),
+        ttl_ms=_kept(body.ttl),
+        pinned=_kept(body.pinned),
+        metadata=_kept(body.metadata),
+    )
+
+
+def _kept(value: Any) -> Any:
+    """msgspec's "not given" as the model's."""
+    return KEEP if value is UNSET else value
+
+
+def _metadata(code: str, text: str) -> Refused:
+    return Refused(code, f"metadata {text}", [Fault("/metadata", code, text)])
+
+
+async def delete(call: Call, service: Service) -> Reply:
+    """DELETE a thread."""
+    outcome = await threads.delete(call.opened, call.thread, answers.guard(call))
+    answer = schemas.Deleted(deleted=outcome.deleted, version=outcome.version)
+    return answers.mutated(call, outcome, answer, etag=False)
+
+
+async def expire(call: Call, service: Service) -> Reply:
+    """POST ttl."""
+    outcome = await threads.expire(call.opened, call.thread, new_expiry(call.body), answers.guard(call))
+    expires_at = moments.render_or_none(outcome.expires_at)
+    answer = schemas.Expires(changed=outcome.changed, expires_at=expires_at, version=outcome.version)
+    return answers.mutated(call, outcome, answer)
+
+
+def new_expiry(body: schemas.TtlChange | schemas.MessageTtlChange) -> NewExpiry:
+    """What a ttl body asks for. Raises Refused `invalid_ttl` unless it says exactly one thing."""
+    pinned: Any = getattr(body, "pinned", UNSET)
+    said = [name for name in ("ttl", "expires_at", "pinned") if getattr(body, name, UNSET) is not UNSET]
+    if len(said) != 1:
+        text = f"says {' and '.join(said) or 'nothing'}; say one of ttl, expires_at and pinned"
+        place = f"/{said[1]}" if len(said) > 1 else "/ttl"
+        raise Refused("invalid_ttl", f"the body {text}", [Fault(place, "invalid_ttl", text)])
+    forever = said[0] != "pinned" and not getattr(body, said[0])
+    return NewExpiry(
+        mode=body.mode,
+        ttl_ms=None if forever or body.ttl is UNSET else body.ttl,
+        expires_at=None if forever or body.expires_at is UNSET else body.expires_at,
+        forever=forever,
+        pinned=bool(pinned) if said[0] == "pinned" else None,
+    )

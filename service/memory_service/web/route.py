@@ -1,0 +1,49 @@
+"""What a route is: a row of the table that the router, the OpenAPI document and the metrics are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from memory_service.errors import Fault
+from memory_service.web import schemas
+from memory_service.web.readers import reader
+
+if TYPE_CHECKING:
+    from memory_service.web.service import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request body: one of `types`; `pick` tells from the raw value which one it means to be."""
+
+    types: tuple[Any, ...]
+    pick: Callable[[object], Any] | None = None
+
+    def read(self, raw: object, faults: list[Fault]) -> Any:
+        """The typed value; faults are added."""
+        chosen = self.pick(raw) if self.pick is not None else self.types[0]
+        return reader(chosen)(raw, "", faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path below /v1.
+
+    `operation` labels metrics; `codes` are the refusals beyond those that any route may answer; `guarded` mutations
+    of a thread honour If-Match, Idempotency-Key and dry_run; `searches` honours Memory-Consistency.
+    """
+
+    method: str
+    path: str
+    operation: str
+    summary: str
+    handler: Handler
+    answer: Any
+    query: type[schemas.Query] = schemas.NoQuery
+    body: Body | None = None
+    codes: tuple[str, ...] = ()
+    guarded: bool = False
+    searches: bool = False
+    status: int = 200

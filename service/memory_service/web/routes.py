@@ -1,0 +1,102 @@
+"""Every route of the API, a row each. A new operation is a row here and a handler."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memory_service.operations.actions import (
+    ClearConversation,
+    CreateConversation,
+    DeleteConversation,
+    ReadHistory,
+    StoreMessage,
+)
+from memory_service.web import schemas
+from memory_service.web.handlers import actions, memories, messages, recall, threads, working_memory
+from memory_service.web.route import Body, Route
+
+M: Final = "/memories/{memory}"
+T: Final = f"{M}/threads/{{thread}}"
+O: Final = f"{M}/owners/{{owner}}"  # noqa: E741
+
+_MESSAGES: Final = Body(messages.SHAPES, messages.shape)
+_ACTIONS: Final = Body(
+    (CreateConversation, StoreMessage, ReadHistory, ClearConversation, DeleteConversation), actions.shape
+)
+_STORE: Final = ("invalid_message", "message_too_large", "system_cap", "quota_exceeded")
+_RECALL: Final = ("vector_unavailable", "embedder_unavailable", "timeout")
+_DOCUMENT: Final = ("working_memory_disabled", "wrong_scope")
+
+# fmt: off
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "/memories", "list_memories", "Declared memories", memories.listed, schemas.MemoriesPage,
+          query=schemas.MemoriesQuery, codes=("invalid_cursor",)),
+    Route("GET", M, "get_memory", "A declared memory", memories.one, schemas.MemoryAnswer),
+    Route("GET", f"{M}/health", "health", "How every part of a memory is", memories.health, schemas.HealthAnswer),
+    Route("GET", f"{M}/stats", "stats", "A memory in numbers", memories.stats, schemas.StatsAnswer),
+    Route("GET", f"{M}/threads", "list_threads", "Threads of a memory", threads.listed, schemas.ThreadsPage,
+          query=schemas.ThreadsQuery, codes=("invalid_cursor", "gone")),
+    Route("PUT", T, "put_thread", "Replace a thread's settings", threads.put, schemas.Configured,
+          query=schemas.DryRunQuery, body=Body((schemas.ThreadSettings,)), guarded=True, codes=("invalid_ttl",
+          "invalid_owner", "settings_conflict", "quota_exceeded")),
+    Route("PATCH", T, "patch_thread", "Merge a thread's settings", threads.patch, schemas.Configured,
+          query=schemas.DryRunQuery, body=Body((schemas.ThreadSettings,)), guarded=True, codes=("invalid_ttl",
+          "invalid_owner", "settings_conflict", "quota_exceeded")),
+    Route("GET", T, "get_thread", "A thread's facts", threads.facts, schemas.ThreadFacts),
+    Route("DELETE", T, "delete_thread", "Delete a thread with all it has", threads.delete, schemas.Deleted,
+          query=schemas.DryRunQuery, guarded=True),
+    Route("GET", f"{T}/messages", "read", "Messages of a thread", messages.read, schemas.MessagesPage,
+          query=schemas.MessagesQuery, codes=("invalid_cursor", "gone")),
+    Route("POST", f"{T}/messages", "append", "Append messages", messages.append, schemas.Appended,
+          query=schemas.DryRunQuery, body=_MESSAGES, guarded=True, codes=(*_STORE, "thread_full")),
+    Route("PUT", f"{T}/messages", "write", "Replace all messages", messages.write, schemas.Written,
+          query=schemas.DryRunQuery, body=_MESSAGES, guarded=True, codes=(*_STORE, "thread_full")),
+    Route("DELETE", f"{T}/messages", "clear", "Remove all messages; the thread stays", messages.clear,
+          schemas.Cleared, query=schemas.ClearQuery, guarded=True),
+    Route("POST", f"{T}/restore", "restore", "Bring a clear's backup back", messages.restore, schemas.Restored,
+          query=schemas.DryRunQuery, body=Body((schemas.RestoreRequest,)), guarded=True, codes=("backup_not_found",
+          "not_empty")),
+    Route("GET", f"{T}/messages/{{id}}", "get_message", "One message", messages.get_one, schemas.Message,
+          codes=("message_not_found",)),
+    Route("DELETE", f"{T}/messages/{{id}}", "delete_message", "Delete one message", messages.delete_one,
+          schemas.Deleted, query=schemas.DryRunQuery, guarded=True, codes=("message_not_found",)),
+    Route("POST", f"{T}/messages/{{id}}/ttl", "message_ttl", "Change one message's expiry", messages.expire_one,
+          schemas.Expires, query=schemas.DryRunQuery, body=Body((schemas.MessageTtlChange,)), guarded=True,
+          codes=("invalid_ttl", "message_not_found")),
+    Route("POST", f"{T}/ttl", "ttl", "Change a thread's expiry, or pin it", threads.expire, schemas.Expires,
+          query=schemas.DryRunQuery, body=Body((schemas.TtlChange,)), guarded=True, codes=("invalid_ttl",
+          "thread_not_found")),
+    Route("GET", f"{T}/context", "context", "What a prompt needs, in one round trip", recall.get_context,
+          schemas.ContextAnswer, query=schemas.ContextQuery, searches=True, codes=(*_RECALL, "invalid_query")),
+    Route("POST", f"{T}/context", "context", "What a prompt needs, for long queries", recall.post_context,
+          schemas.ContextAnswer, body=Body((schemas.ContextBody,)), searches=True, codes=(*_RECALL, "invalid_query")),
+    Route("GET", f"{T}/working-memory", "get_working_memory", "A thread's working memory", working_memory.read,
+          schemas.WorkingMemoryAnswer, codes=_DOCUMENT),
+    Route("PUT", f"{T}/working-memory", "put_working_memory", "Replace it", working_memory.replace,
+          schemas.WorkingMemoryAnswer, body=Body((schemas.WorkingMemoryBody,)), codes=(*_DOCUMENT,
+          "message_too_large", "version_mismatch")),
+    Route("PATCH", f"{T}/working-memory", "patch_working_memory", "Merge into it", working_memory.merge,
+          schemas.WorkingMemoryAnswer, body=Body((schemas.WorkingMemoryBody,)), codes=(*_DOCUMENT, "not_mergeable",
+          "message_too_large", "version_mismatch", "busy")),
+    Route("DELETE", f"{T}/working-memory", "delete_working_memory", "Remove it", working_memory.delete,
+          schemas.WorkingMemoryDeleted, codes=(*_DOCUMENT, "version_mismatch")),
+    Route("GET", f"{O}/working-memory", "get_working_memory", "An owner's working memory", working_memory.read,
+          schemas.WorkingMemoryAnswer, codes=_DOCUMENT),
+    Route("PUT", f"{O}/working-memory", "put_working_memory", "Replace it", working_memory.replace,
+          schemas.WorkingMemoryAnswer, body=Body((schemas.WorkingMemoryBody,)), codes=(*_DOCUMENT,
+          "message_too_large", "version_mismatch")),
+    Route("PATCH", f"{O}/working-memory", "patch_working_memory", "Merge into it", working_memory.merge,
+          schemas.WorkingMemoryAnswer, body=Body((schemas.WorkingMemoryBody,)), codes=(*_DOCUMENT, "not_mergeable",
+          "message_too_large", "version_mismatch", "busy")),
+    Route("DELETE", f"{O}/working-memory", "delete_working_memory", "Remove it", working_memory.delete,
+          schemas.WorkingMemoryDeleted, codes=(*_DOCUMENT, "version_mismatch")),
+    Route("POST", f"{M}/recall", "recall", "Messages that answer a question", recall.recall, schemas.RecallResult,
+          body=Body((schemas.RecallBody,)), searches=True, codes=(*_RECALL, "invalid_query", "invalid_filter",
+          "invalid_owner", "recall_disabled")),
+    Route("POST", f"{M}/messages", "bulk_append", "Append to many threads", messages.bulk, schemas.BulkAnswer,
+          body=Body((schemas.Bulk,)), codes=("invalid_message",)),
+    Route("POST", f"{M}/actions", "actions", "The five conversation operations of flow engines", actions.run,
+          schemas.ActionAnswer, body=_ACTIONS, codes=(*_STORE, "invalid_template", "settings_conflict", "thread_full",
+          "version_mismatch")),
+)
+# fmt: on

@@ -1,0 +1,44 @@
+"""What the HTTP floor is given by the composition root: one frozen value, no globals."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from memory_service.metrics import Metrics
+from memory_service.operations.health import Worker
+from memory_service.operations.monitor import Monitor
+from memory_service.operations.registry import Registry
+
+if TYPE_CHECKING:
+    from memory_service.web.call import Call, Reply
+
+
+class Keys(Protocol):
+    """Who may ask. Raises Refused `unauthenticated`."""
+
+    def principal(self, header: bytes | None) -> str: ...
+
+
+@dataclass(slots=True)
+class Drain:
+    """Set when the process is going away: requests that come now are sent elsewhere."""
+
+    draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything a handler may need beyond its memory."""
+
+    registry: Registry
+    monitor: Monitor
+    worker: Worker
+    keys: Keys
+    metrics: Metrics
+    drain: Drain = field(default_factory=Drain)
+    pod: str = ""
+
+
+Handler = Callable[["Call", Service], Awaitable["Reply"]]
