@@ -1,0 +1,188 @@
+"""PURE: the memory service: its Deployment of service and worker containers, its Service and its ServiceAccount."""
+
+from typing import Any, Final, NamedTuple
+
+from memory_crd import names
+from memory_crd.references import SecretRef
+
+from memory_operator.credentials import Credentials, sha256
+from memory_operator.kinds import DEPLOYMENT, SERVICE_ACCOUNT
+from memory_operator.render.metadata import (
+    ANNOTATION_CONFIG,
+    Context,
+    child,
+    container_security,
+    digest,
+    pod,
+    port,
+    service,
+)
+from memory_operator.roster import Roster, served_embedders
+from memory_operator.stores import QDRANT, QDRANT_EPHEMERAL, REDIS, REDIS_EPHEMERAL, Store
+
+_STORE_VARIABLES: Final = {
+    REDIS: ("MEMORY_REDIS", f"redis://{names.REDIS}:{names.PORT_REDIS}"),
+    REDIS_EPHEMERAL: ("MEMORY_REDIS_EPHEMERAL", f"redis://{names.REDIS_EPHEMERAL}:{names.PORT_REDIS}"),
+    QDRANT: ("MEMORY_QDRANT", f"http://{names.QDRANT}:{names.PORT_QDRANT}"),
+    QDRANT_EPHEMERAL: ("MEMORY_QDRANT_EPHEMERAL", f"http://{names.QDRANT_EPHEMERAL}:{names.PORT_QDRANT}"),
+}
+_CREDENTIAL_FILES: Final = {
+    names.KEY_REDIS_SERVICE_PASSWORD: "redis-password",
+    names.KEY_QDRANT_API_KEY: "qdrant-api-key",
+    names.KEY_SERVICE_API_KEY_SHA256: "api-key-sha256",
+}
+_STORE_KEYS: Final = (names.KEY_REDIS_SERVICE_PASSWORD, names.KEY_QDRANT_API_KEY)
+Stores = tuple[Store, ...]
+
+
+class UserSecret(NamedTuple):
+    """A Secret of the tenant team, mounted whole when it exists, and its folder below `/etc/memory/secrets`."""
+
+    name: str
+    folder: str
+
+
+UserSecrets = tuple[UserSecret, ...]
+_TEMPORARY_BYTES: Final = "64Mi"
+
+
+def account(context: Context) -> dict[str, Any]:
+    """Return the ServiceAccount of the pod: it has no rights, and its token is mounted nowhere."""
+    return child(
+        SERVICE_ACCOUNT, names.SERVICE, context.namespace, names.COMPONENT_SERVICE, automountServiceAccountToken=False
+    )
+
+
+def front(context: Context) -> dict[str, Any]:
+    """Return the Service that applications call and that Prometheus finds."""
+    ports = {names.PORT_NAME_HTTP: names.PORT_HTTP, names.PORT_NAME_MANAGEMENT: names.PORT_MANAGEMENT}
+    return service(context, names.SERVICE, names.COMPONENT_SERVICE, ports, headless=False)
+
+
+def deployment(context: Context, roster: Roster, stores: Stores, credentials: Credentials) -> dict[str, Any]:
+    """Return the Deployment. It rolls for a new image, a new kind of store or a new Secret, never for a definition."""
+    secrets = user_secrets(roster)
+    template = pod(
+        context,
+        names.COMPONENT_SERVICE,
+        {ANNOTATION_CONFIG: digest([sha256(credentials[key]) for key in _STORE_KEYS])},
+        serviceAccountName=names.SERVICE,
+        topologySpreadConstraints=[_spread(context)],
+        containers=[_service(context, stores, secrets), _worker(context, stores, secrets)],
+        volumes=_volumes(secrets),
+    )
+    spec = {
+        "replicas": context.spec.service.replicas,
+        "revisionHistoryLimit": 3,
+        "progressDeadlineSeconds": 600,
+        "selector": {"matchLabels": names.selector(context.namespace, names.COMPONENT_SERVICE)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": template,
+    }
+    return child(DEPLOYMENT, names.SERVICE, context.namespace, names.COMPONENT_SERVICE, spec=spec)
+
+
+def user_secrets(roster: Roster) -> tuple[UserSecret, ...]:
+    """Return the Secrets of the tenant team that are mounted: `memory-env`, and those that served definitions name."""
+    keys = [embedder.api_key for embedder in served_embedders(roster.entries)]
+    named = {key.name for key in keys if isinstance(key, SecretRef)}
+    return (UserSecret(names.USER_ENV, names.SECRETS_ENV_FOLDER), *(UserSecret(name, name) for name in sorted(named)))
+
+
+def _spread(context: Context) -> dict[str, Any]:
+    """Replicas go to different nodes while there are some."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": names.selector(context.namespace, names.COMPONENT_SERVICE)},
+    }
+
+
+def _service(context: Context, stores: Stores, secrets: UserSecrets) -> dict[str, Any]:
+    ready = {"httpGet": {"path": "/readyz", "port": names.PORT_NAME_MANAGEMENT}, "timeoutSeconds": 3}
+    return {
+        **_container(context, secrets, names.PORT_NAME_MANAGEMENT),
+        "name": names.CONTAINER_SERVICE,
+        "command": ["memory-service"],
+        "env": [
+            {"name": "MEMORY_LISTEN", "value": f"0.0.0.0:{names.PORT_HTTP}"},
+            *_environment(context, stores, names.PORT_MANAGEMENT),
+        ],
+        "ports": [
+            port(names.PORT_HTTP, names.PORT_NAME_HTTP),
+            port(names.PORT_MANAGEMENT, names.PORT_NAME_MANAGEMENT),
+        ],
+        "readinessProbe": {**ready, "periodSeconds": 5, "failureThreshold": 2},
+        "resources": context.spec.service.resources.manifest(),
+    }
+
+
+def _worker(context: Context, stores: Stores, secrets: UserSecrets) -> dict[str, Any]:
+    return {
+        **_container(context, secrets, names.PORT_NAME_WORKER_METRICS),
+        "name": names.CONTAINER_WORKER,
+        "command": ["memory-worker"],
+        "env": _environment(context, stores, names.PORT_WORKER_METRICS),
+        "ports": [port(names.PORT_WORKER_METRICS, names.PORT_NAME_WORKER_METRICS)],
+        "resources": context.spec.worker.resources.manifest(),
+    }
+
+
+def _container(context: Context, secrets: UserSecrets, management: str) -> dict[str, Any]:
+    """What both containers share: image, mounts, and probes on their management port."""
+    live = {"httpGet": {"path": "/livez", "port": management}, "timeoutSeconds": 3}
+    return {
+        "image": context.spec.service.image or context.settings.image,
+        "imagePullPolicy": context.settings.image_pull_policy,
+        "securityContext": container_security(),
+        "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": 120},
+        "livenessProbe": {**live, "periodSeconds": 20, "failureThreshold": 3},
+        "volumeMounts": [
+            {"name": "definitions", "mountPath": names.DEFINITIONS_PATH, "readOnly": True},
+            {"name": "credentials", "mountPath": names.CREDENTIALS_PATH, "readOnly": True},
+            {"name": "run", "mountPath": names.RUN_PATH},
+            {"name": "tmp", "mountPath": "/tmp"},
+            *(
+                {"name": _volume_name(number), "mountPath": f"{names.SECRETS_PATH}/{secret.folder}", "readOnly": True}
+                for number, secret in enumerate(secrets)
+            ),
+        ],
+    }
+
+
+def _environment(context: Context, stores: Stores, management: int) -> list[dict[str, Any]]:
+    plain = {
+        "MEMORY_MEMORY": names.DEFINITIONS_PATH,
+        "MEMORY_CREDENTIALS": names.CREDENTIALS_PATH,
+        "MEMORY_SECRETS": names.SECRETS_PATH,
+        "MEMORY_SOCKET": names.SOCKET_PATH,
+        "MEMORY_MANAGEMENT": f"0.0.0.0:{management}",
+        "MEMORY_TENANT": context.namespace,
+        **dict(_STORE_VARIABLES[store] for store in stores),
+    }
+    pod_name = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
+    return [
+        *({"name": name, "value": value} for name, value in plain.items()),
+        {"name": "MEMORY_POD", "valueFrom": pod_name},
+    ]
+
+
+def _volumes(secrets: UserSecrets) -> list[dict[str, Any]]:
+    sources = [{"configMap": {"name": name, "optional": True}} for name in names.DEFINITION_CONFIG_MAPS]
+    files = [{"key": key, "path": path} for key, path in _CREDENTIAL_FILES.items()]
+    return [
+        {"name": "definitions", "projected": {"sources": sources}},
+        {"name": "credentials", "secret": {"secretName": names.CREDENTIALS, "items": files}},
+        {"name": "run", "emptyDir": {"sizeLimit": _TEMPORARY_BYTES}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": _TEMPORARY_BYTES}},
+        *(
+            {"name": _volume_name(number), "secret": {"secretName": secret.name, "optional": True}}
+            for number, secret in enumerate(secrets)
+        ),
+    ]
+
+
+def _volume_name(number: int) -> str:
+    """Volumes are numbered: a Secret's name may be longer than a volume's, and hold dots."""
+    return f"secret-{number}"
