@@ -1,0 +1,74 @@
+-- When a thread expires, and everything that carries that time. ARGV[2] is the memory's policy.
+
+local TTL, MAX_AGE, THREAD_CAP, SYSTEM_CAP, THREAD_QUOTA, BYTE_QUOTA, REFRESH, REQUIRED = unpack_from('<I8I8I8I8I8I8BB', ARGV[2])
+local REFRESH_NEVER, REFRESH_WRITE, REFRESH_READ = 0, 1, 2
+
+local function lifetime(h)
+  if band(h.flags, OWN_TTL) ~= 0 then return h.ttl end
+  return TTL
+end
+
+-- Never past the maximum age, which counts from creation.
+local function bounded(h, at)
+  if MAX_AGE == 0 then return at end
+  local most = h.created + MAX_AGE
+  if at == 0 or at > most then return most end
+  return at
+end
+
+-- Now + ttl, rounded up to a grain, so that a busy thread's expiry moves at most 1024 times in a ttl. 0 is none.
+local function after(h, ttl)
+  if ttl == 0 then return bounded(h, 0) end
+  local grain = math.max(1000, math.ceil(ttl / 1024))
+  return bounded(h, math.ceil((now + ttl) / grain) * grain)
+end
+
+-- The later of two expiries, where none is the furthest.
+local function later(one, other)
+  if one == 0 or other == 0 then return 0 end
+  return math.max(one, other)
+end
+
+-- The expiry after a refresh, which never shortens.
+local function refreshed(h)
+  local ttl = lifetime(h)
+  if h.expires == 0 then
+    if REQUIRED == 0 or (ttl == 0 and MAX_AGE == 0) then return 0 end
+    return math.max(after(h, ttl), now + 1000)
+  end
+  if ttl == 0 then return h.expires end
+  return math.max(h.expires, after(h, ttl))
+end
+
+-- Gives a content key the thread's exact expiry, or none.
+local function stamp(h, key)
+  local at = expiry(h)
+  if at == 0 then call('PERSIST', key) else call('PEXPIREAT', key, at) end
+end
+
+local function score(h)
+  if band(h.flags, PINNED) ~= 0 then return PINNED_SCORE end
+  if h.expires == 0 then return NEVER end
+  return h.expires
+end
+
+-- Carries a moved expiry to the index and to every content key.
+local function spread(h, thread)
+  call('ZADD', T .. K_expiries, score(h), thread)
+  if h.n > 0 then stamp(h, T .. K_log .. thread) end
+  if h.y > 0 then stamp(h, T .. K_system .. thread) end
+  if band(h.flags, DOCUMENT) ~= 0 then stamp(h, T .. K_document .. thread) end
+end
+
+local function save(h, thread) call('SET', T .. K_header .. thread, pack_header(h)) end
+
+-- Refresh on a write, if the policy says so. True when the expiry moved; the caller spreads it.
+local function refresh(h)
+  if REFRESH == REFRESH_NEVER and REQUIRED == 0 then return false end
+  if band(h.flags, PINNED) ~= 0 then return false end
+  local at = refreshed(h)
+  if at == h.expires then return false end
+  if REFRESH == REFRESH_NEVER and h.expires ~= 0 then return false end
+  h.expires = at
+  return true
+end

@@ -1,0 +1,66 @@
+-- The memory's counters and the outbox of this script. ARGV[1] is the server's run id (16) and a fresh epoch (8).
+
+local MEMORY = '<c16c8I6I6I6I6I6'
+local RUN = string.sub(ARGV[1], 1, 16)
+local mem = {epoch = string.sub(ARGV[1], 17, 24), pos = 0, threads = 0, messages = 0, tokens = 0, bytes = 0}
+do
+  local raw = call('GET', KEYS[1])
+  if raw then
+    local run, epoch
+    run, epoch, mem.pos, mem.threads, mem.messages, mem.tokens, mem.bytes = unpack_from(MEMORY, raw)
+    if run == RUN then
+      mem.epoch = epoch
+    else
+      -- Another server process: it may have lost the newest writes, and their positions must not come again.
+      mem.pos = mem.pos + 1048576
+      mem.changed = true
+    end
+  end
+end
+local first_pos = mem.pos + 1
+
+local function next_pos()
+  mem.changed = true
+  mem.pos = mem.pos + 1
+  return mem.pos
+end
+
+-- Outbox: operations by partition, written as one entry a partition under the first position of the batch.
+local ADD, REMOVE, CUT, GONE, OWNER = 1, 2, 3, 4, 5
+local outgoing = {}
+
+local function emit(h, kind, thread, rest)
+  local p = math.floor(h.flags / 64)
+  local list = outgoing[p]
+  if not list then
+    list = {pack('<I6', now)}
+    outgoing[p] = list
+  end
+  list[#list + 1] = pack('<BI6I6Bc0', kind, mem.pos, h.g, #thread, thread)
+  list[#list + 1] = rest
+end
+
+local function emit_seqs(h, thread, seqs)
+  for from = 1, #seqs, 1000 do
+    local upto = math.min(from + 999, #seqs)
+    local packed = {pack('<I2', upto - from + 1)}
+    for i = from, upto do packed[#packed + 1] = pack('<I4', seqs[i]) end
+    emit(h, REMOVE, thread, table.concat(packed))
+  end
+end
+
+local function save_memory()
+  for p, list in pairs(outgoing) do
+    call('XADD', T .. K_outbox .. p, first_pos .. '-0', 'o', table.concat(list))
+  end
+  if mem.changed then
+    call('SET', KEYS[1], pack(MEMORY, RUN, mem.epoch, mem.pos, mem.threads, mem.messages, mem.tokens, mem.bytes))
+  end
+end
+
+local function count(threads, messages, tokens, bytes)
+  mem.threads = mem.threads + threads
+  mem.messages = mem.messages + messages
+  mem.tokens = mem.tokens + tokens
+  mem.bytes = mem.bytes + bytes
+end

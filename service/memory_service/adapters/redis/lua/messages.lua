@@ -1,0 +1,145 @@
+-- Messages in and out of a thread: append, replace, clear, delete, restore. Each plans in locals, then writes.
+
+local ID = '^{"tokens":(%d+),"id":"%d+%-(%d+)"'
+local TOOL = '^{"tokens":%d+,"id":"%d+%-%d+","role":"tool"'
+local SYSTEM_DRAFT, TTL_DRAFT = 1, 2
+
+-- Appends in pieces: a call takes some 8,000 arguments at most.
+local function push(list, items)
+  for from = 1, #items, 5000 do
+    call('RPUSH', list, unpack(items, from, math.min(from + 4999, #items)))
+  end
+end
+
+local function batch(h) return {items = {}, systems = {}, tokens = 0, bytes = 0, seq = h.seq} end
+
+local function add(b, h, tail, tokens, system, due)
+  b.seq = b.seq + 1
+  local item = '{"tokens":' .. tokens .. ',"id":"' .. h.g .. '-' .. b.seq .. '",' .. tail
+  local list = system and b.systems or b.items
+  list[#list + 1] = item
+  b.tokens = b.tokens + tokens
+  b.bytes = b.bytes + #item
+  if due then
+    b.dues = b.dues or {}
+    b.dues[#b.dues + 1] = due
+    b.dues[#b.dues + 1] = b.seq
+    b.next_due = math.min(b.next_due or due, due)
+  end
+end
+
+-- The drafts of an operation as messages of `h`; nil when one would have expired already.
+local function drafted(op, h)
+  local b, at = batch(h), 1
+  for i = 1, op.count do
+    local kind, tokens, value, due
+    kind, tokens, value, at = unpack_from('<BI4I8', op.meta, at)
+    if value ~= 0 then
+      due = band(kind, TTL_DRAFT) ~= 0 and now + value or value
+      if due <= now then return nil end
+    end
+    add(b, h, ARGV[op.tails + i], tokens, band(kind, SYSTEM_DRAFT) ~= 0, due)
+  end
+  return b
+end
+
+-- The oldest of n stored and #items new messages that must leave so that `most` stay. A tool result whose call leaves goes
+-- with it, but never the newest message. Answers how many leave, and their tokens, bytes and seqs.
+local function leaving(list, n, items, most)
+  local leave, tokens, bytes, seqs = n + #items - most, 0, 0, {}
+  if leave <= 0 then return 0, 0, 0, seqs end
+  local old = n > 0 and call('LRANGE', list, 0, leave) or {}
+  local function at(i) return i > n and items[i - n] or old[i] or call('LINDEX', list, i - 1) end
+  while leave < n + #items - 1 and string.find(at(leave + 1), TOOL) do leave = leave + 1 end
+  for i = 1, leave do
+    local item = at(i)
+    local cost, seq = string.match(item, ID)
+    tokens, bytes, seqs[i] = tokens + cost, bytes + #item, tonumber(seq)
+  end
+  return leave, tokens, bytes, seqs
+end
+
+-- The first limit that `b` would break, as a refusal; nil when there is none.
+local function over_limit(op, h, dead, b, gone)
+  local created = op.absent
+  if h.y - gone.y + #b.systems > SYSTEM_CAP then return outcome(C_system_cap, 0, not created and h or nil) end
+  if h.max == 0 and h.n - gone.n + #b.items > THREAD_CAP then return outcome(C_thread_full, 0, not created and h or nil) end
+  if created and THREAD_QUOTA > 0 and mem.threads + (dead and 0 or 1) > THREAD_QUOTA then
+    return over_quota(nil, 1, mem.threads, THREAD_QUOTA)
+  end
+  local bytes = mem.bytes - (dead and dead.bytes or 0)
+  if BYTE_QUOTA > 0 and bytes - gone.bytes + b.bytes > BYTE_QUOTA then
+    return over_quota(not created and h or nil, 2, bytes, BYTE_QUOTA)
+  end
+end
+
+local function note_dues(h, thread, b)
+  for from = 1, #b.dues, 4000 do
+    call('ZADD', T .. K_due .. thread, unpack(b.dues, from, math.min(from + 3999, #b.dues)))
+  end
+  call('ZADD', T .. K_message_expiries, h.next_due, thread)
+end
+
+-- Tells the index what came and what left. One cut says it unless a system message, which stays, is older than the cut.
+local function emit_put(h, thread, dead, first, cut, seqs)
+  if #seqs > 0 then
+    if h.y == 0 then cut = seqs[#seqs] else emit_seqs(h, thread, seqs) end
+  end
+  emit(h, ADD, thread, pack('<I6I4I4I4', dead and dead.g or 0, first, h.seq, cut))
+end
+
+-- Adds a batch at the end of a thread, or puts it in place of all its messages.
+local function put(op, h, dead, b, replacing)
+  local thread, created, first = op.thread, op.absent, h.seq + 1
+  local gone = replacing and {n = h.n, y = h.y, tokens = h.tokens, bytes = h.bytes} or {n = 0, y = 0, tokens = 0, bytes = 0}
+  local list, stays = T .. K_log .. thread, h.n - gone.n
+  local leave, left_tokens, left_bytes, seqs = 0, 0, 0, {}
+  if h.max > 0 then leave, left_tokens, left_bytes, seqs = leaving(list, stays, b.items, h.max) end
+  gone.bytes = gone.bytes + left_bytes
+  local refusal = over_limit(op, h, dead, b, gone)
+  if refusal then return refusal end
+
+  local log_was_empty, system_was_empty = stays == 0, h.y == gone.y
+  h.seq, h.n, h.y = b.seq, stays + #b.items - leave, h.y - gone.y + #b.systems
+  h.tokens, h.bytes = h.tokens - gone.tokens - left_tokens + b.tokens, h.bytes - gone.bytes + b.bytes
+  local old_due = h.next_due
+  if replacing then h.next_due = 0 end
+  if b.next_due and (h.next_due == 0 or b.next_due < h.next_due) then h.next_due = b.next_due end
+  local refreshed_now = refresh(h)
+  local moved = refreshed_now or created
+  local flags = CHANGED + (created and CREATED or 0) + (refreshed_now and not created and REFRESHED or 0)
+  if op.dry then return outcome(C_ok, flags, h, first, op.count, leave) end
+
+  h.version, h.updated = next_pos(), now
+  -- The first write is one that Redis refuses when it is full, so that a refusal finds nothing written.
+  if created or replacing then
+    save(h, thread)
+    if dead then bury(dead, thread) end
+    if replacing then
+      call('UNLINK', list, T .. K_system .. thread, T .. K_due .. thread)
+      if old_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
+    end
+  end
+  push(list, b.items)
+  push(T .. K_system .. thread, b.systems)
+  if leave > 0 then call('LTRIM', list, leave, -1) end
+  if created then enter(h, thread) elseif not replacing then save(h, thread) end
+  if b.dues then note_dues(h, thread, b) end
+  if moved then
+    spread(h, thread)
+  else
+    if log_was_empty and h.n > 0 then stamp(h, list) end
+    if system_was_empty and h.y > 0 then stamp(h, T .. K_system .. thread) end
+  end
+  count(0, op.count - leave - gone.n - gone.y, b.tokens - left_tokens - gone.tokens, b.bytes - gone.bytes)
+  emit_put(h, thread, dead, first, replacing and first - 1 or 0, seqs)
+  return outcome(C_ok, flags, h, first, op.count, leave)
+end
+
+local function append(op, h, dead)
+  if op.count == 0 then return outcome(C_ok, 0, h) end
+  local at = h or newborn(op.partition)
+  local b = drafted(op, at)
+  if not b then return outcome(C_invalid_ttl, 0, h) end
+  return put(op, at, dead, b, false)
+end

@@ -1,0 +1,17 @@
+-- What an operation answers: numbers only, in one packed form that replies and idempotency records share.
+
+local OUTCOME = '<BBI6I6I6I4I2I4I4I6'
+local CREATED, CHANGED, REFRESHED, DELETED, BACKUP, REPLAYED = 1, 2, 4, 8, 16, 128
+
+-- `h` is the thread as it is now (on a dry run, with the old version), nil when it is absent.
+local function outcome(code, flags, h, first, stored, evicted)
+  if not h then
+    return pack(OUTCOME, code, flags, 0, mem.pos, 0, first or 0, stored or 0, 0, evicted or 0, 0)
+  end
+  return pack(OUTCOME, code, flags, h.version, mem.pos, h.g, first or 0, stored or 0, h.n + h.y, evicted or 0, expiry(h))
+end
+
+-- 1 threads, 2 bytes.
+local function over_quota(h, quota, used, limit)
+  return outcome(C_quota_exceeded, 0, h) .. pack('<BI8I8', quota, used, limit)
+end

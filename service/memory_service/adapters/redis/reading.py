@@ -1,0 +1,202 @@
+"""Reads of one thread: pages of stored bytes, and facts. Plain commands where they do, a script where it takes one."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from memory_service.adapters.redis.codec import Header, decode_header
+from memory_service.adapters.redis.connection import Connection
+from memory_service.keys import Keys, parse_message_id
+from memory_service.model import Facts, MessagePage, Slice
+
+PAGE_BYTES: Final = 1 << 20
+SCANNED: Final = 2_000
+"""Messages that one script call looks at, so that a filter that matches nothing does not keep Redis busy."""
+_FAST: Final = 100
+_QUESTION: Final = struct.Struct("<BIIIQQQ")
+_AFTER, _BEFORE, _NEWEST = 1, 2, 4
+_SEQ: Final = re.compile(rb'\{"tokens":\d+,"id":"\d+-(\d+)"')
+
+
+class Due(Exception):
+    """The thread holds messages that expired and are not purged yet; purge them and ask again."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """A thread's settings as scripts keep them; `metadata` and `flush` are JSON."""
+
+    type: str = "CHAT"
+    owner: str | None = None
+    title: str | None = None
+    metadata: str = "{}"
+    flush: str | None = None
+
+
+_settings: Final = msgspec.msgpack.Decoder(Settings)
+_object: Final = msgspec.json.Decoder(dict[str, object])
+
+
+def milliseconds(clock: Sequence[bytes]) -> int:
+    """Redis's TIME in milliseconds."""
+    return int(clock[0]) * 1_000 + int(clock[1]) // 1_000
+
+
+def alive(raw: bytes | None, now: int) -> Header | None:
+    """The header of a thread that readers may see. Raises Due."""
+    if raw is None:
+        return None
+    header = decode_header(raw)
+    if header.expires_at is not None and header.expires_at <= now:
+        return None
+    if header.next_due and header.next_due <= now:
+        raise Due
+    return header
+
+
+def facts_of(thread: str, header: Header | None, settings: bytes | None, now: int, ttl_ms: int) -> Facts:
+    """A header and settings as facts; `ttl_ms` is the memory's own, for threads without one."""
+    if header is None:
+        return Facts(thread)
+    kept = _settings.decode(settings) if settings else Settings()
+    ttl = header.ttl if header.own_ttl else ttl_ms
+    expires_at = header.expires_at
+    return Facts(
+        thread=thread,
+        exists=True,
+        incarnation=header.incarnation,
+        type=kept.type,
+        owner=kept.owner,
+        title=kept.title,
+        metadata=_object.decode(kept.metadata),
+        max_messages=header.max_messages or None,
+        messages=header.messages + header.system_messages,
+        system_messages=header.system_messages,
+        tokens=header.tokens,
+        bytes=header.bytes,
+        version=header.version,
+        created_at=header.created,
+        updated_at=header.updated,
+        expires_at=expires_at,
+        ttl_ms=ttl or None,
+        remaining_ms=None if expires_at is None else expires_at - now,
+        pinned=header.pinned,
+        last_flush=_object.decode(kept.flush) if kept.flush else None,
+    )
+
+
+class Reader:
+    """Reads of one memory's threads. Raises Due where something must be purged first."""
+
+    def __init__(self, connection: Connection, keys: Keys, ttl_ms: int) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._ttl_ms = ttl_ms
+
+    async def facts(self, thread: str) -> Facts:
+        """The thread as it is now."""
+        clock, header, settings = await self._connection.transaction(
+            [("TIME",), ("GET", self._keys.header(thread)), ("GET", self._keys.key("settings", thread))]
+        )
+        now = milliseconds(clock)
+        return facts_of(thread, alive(header, now), settings, now, self._ttl_ms)
+
+    async def read(self, thread: str, what: Slice) -> MessagePage:
+        """A page of the thread's messages."""
+        if what.last is not None:
+            if what.role is None and what.since is None and what.until is None and 0 < what.last <= _FAST:
+                return await self._newest(thread, what.last, what.newest_first)
+            page = await self._page(thread, replace(what, newest_first=True, limit=what.last, after=None, before=None))
+            cut_short = len(page.messages) < what.last
+            page = replace(page, next_seq=page.next_seq if cut_short else None)
+            return page if what.newest_first else replace(page, messages=page.messages[::-1])
+        return await self._page(thread, what)
+
+    async def _newest(self, thread: str, most: int, newest_first: bool) -> MessagePage:
+        """The newest few, by plain commands: half of what a script around them would cost."""
+        keys = self._keys
+        clock, raw, log, system = await self._connection.transaction(
+            [
+                ("TIME",),
+                ("GET", keys.header(thread)),
+                ("LRANGE", keys.key("log", thread), -most, -1),
+                ("LRANGE", keys.key("system", thread), -most, -1),
+            ]
+        )
+        header = alive(raw, milliseconds(clock))
+        if header is None:
+            return MessagePage([], 0, 0, 0)
+        messages: list[bytes] = sorted(log + system, key=_seq)[-most:] if system else log
+        messages, next_seq = _fitting(messages)
+        if newest_first:
+            messages.reverse()
+        return _page(messages, header, next_seq)
+
+    async def _page(self, thread: str, what: Slice) -> MessagePage:
+        """A page by the script, asked again where it stopped for having looked at enough."""
+        bounds = [parse_message_id(text) for text in (what.after, what.before) if text is not None]
+        if None in bounds or len({bound[0] for bound in bounds if bound}) > 1:
+            return MessagePage([], 0, 0, 0, gone=True)
+        found: list[bytes] = []
+        while True:
+            header, next_seq, messages = await self._ask(thread, what, what.limit - len(found))
+            found += messages
+            if header is None or next_seq == -1:
+                return MessagePage([], 0, 0, 0, gone=True) if next_seq == -1 else MessagePage([], 0, 0, 0)
+            size = sum(map(len, found))
+            if next_seq == 0 or len(found) >= what.limit or size >= PAGE_BYTES or (messages and not _filtered(what)):
+                return _page(found, header, next_seq or None)
+            step = f"{header.incarnation}-{next_seq}"
+            what = replace(what, before=step) if what.newest_first else replace(what, after=step)
+
+    async def _ask(self, thread: str, what: Slice, limit: int) -> tuple[Header | None, int, list[bytes]]:
+        after = parse_message_id(what.after) if what.after else None
+        before = parse_message_id(what.before) if what.before else None
+        flags = (_AFTER if after else 0) | (_BEFORE if before else 0) | (_NEWEST if what.newest_first else 0)
+        incarnation = (after or before or (0, 0))[0]
+        question = _QUESTION.pack(
+            flags, limit, PAGE_BYTES, SCANNED, incarnation, after[1] if after else 0, before[1] if before else 0
+        )
+        args = [question, what.role or "", _stamp(what.since), _stamp(what.until)]
+        reply: list[Any] = await self._connection.run(
+            "read", [self._keys.memory, self._keys.header(thread)], args, write=False
+        )
+        return alive(reply[0], reply[1]), reply[2], reply[3:]
+
+
+def _filtered(what: Slice) -> bool:
+    return what.role is not None or what.since is not None or what.until is not None
+
+
+def _page(messages: list[bytes], header: Header, next_seq: int | None) -> MessagePage:
+    total = header.messages + header.system_messages
+    return MessagePage(messages, total, header.version, header.incarnation, next_seq)
+
+
+def _seq(message: bytes) -> int:
+    match = _SEQ.match(message)
+    assert match is not None, "the store wrote this message's beginning"
+    return int(match[1])
+
+
+def _fitting(messages: list[bytes]) -> tuple[list[bytes], int | None]:
+    """The newest that fit a page, at least one; with the seq to go on before when some did not fit."""
+    size = 0
+    for place in range(len(messages) - 1, -1, -1):
+        size += len(messages[place])
+        if size > PAGE_BYTES and place < len(messages) - 1:
+            return messages[place + 1 :], _seq(messages[place + 1])
+    return messages, None
+
+
+def _stamp(at: int | None) -> str:
+    """A moment as stored messages write it, so that text compares as time does; empty for none."""
+    if at is None:
+        return ""
+    moment = datetime.fromtimestamp(at // 1_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1_000:03d}Z"

@@ -1,0 +1,55 @@
+"""The Lua scripts: each a list of files, joined under one header of constants that Python and Lua share."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from memory_service.keys import KINDS
+from memory_service.model import CODES
+
+_WRITE: Final = ("base", "memory", "expiry", "life", "find")
+PARTS: Final = {
+    "mutate": (*_WRITE, "outcome", "messages", "rows", "mutate"),
+    "read": ("base", "find", "read"),
+    "check": ("base", "find", "check"),
+    "acknowledge": ("base", "acknowledge"),
+    "lease": ("base", "lease"),
+}
+"""Script -> its files in lua/, in order. Shared text is a file of its own, so that nothing is decided in two places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script as Redis knows it: the text for SCRIPT LOAD and its SHA-1 for EVALSHA."""
+
+    name: str
+    text: bytes
+    sha: bytes
+
+
+@cache
+def script(name: str) -> Script:
+    """A script by name. Raises KeyError for one that does not exist."""
+    folder = files(__package__) / "lua"
+    body = "".join((folder / f"{part}.lua").read_text("utf-8") for part in PARTS[name])
+    text = (_constants(body) + body).encode()
+    return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+
+
+def every() -> list[Script]:
+    """All scripts, for loading them when a connection opens."""
+    return [script(name) for name in PARTS]
+
+
+def _constants(body: str) -> str:
+    """`K_*` for the kinds of keys and `C_*` for outcome codes, as far as the body uses them (a script has 200 locals)."""
+    values: dict[str, str | int] = {f"K_{kind}": text for kind, text in KINDS.items()}
+    values |= {f"C_{code}": number for number, code in enumerate(CODES)}
+    used = sorted(set(re.findall(r"\b[KC]_[a-z_]+\b", body)))
+    lines = [f"local {name} = {values[name]!r}\n" for name in used]
+    return "".join(lines)

@@ -1,0 +1,60 @@
+"""What a memory keeps and for how long: its options as plain numbers, and the arithmetic of expiry. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from memory_crd.options import Options
+
+SYSTEM_MESSAGES: Final = 64
+"""Most system messages of a thread. They stay outside the window, so a cap of their own bounds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A memory's rules for its log. Milliseconds and counts; 0 is none, everywhere."""
+
+    ttl_ms: int = 0
+    max_age_ms: int = 0
+    refresh: Literal["write", "read", "never"] = "write"
+    required: bool = False
+    thread_messages: int = 10_000
+    system_messages: int = SYSTEM_MESSAGES
+    threads: int = 0
+    bytes: int = 0
+
+    @classmethod
+    def of(cls, options: Options) -> Policy:
+        """The rules that a memory's options say."""
+        ttl, limits = options.ttl, options.limits
+        return cls(
+            ttl_ms=ttl.after_ms or 0,
+            max_age_ms=ttl.max_age_ms or 0,
+            refresh=ttl.refresh,
+            required=ttl.required,
+            thread_messages=limits.thread_messages,
+            threads=limits.threads or 0,
+            bytes=limits.bytes or 0,
+        )
+
+
+def grain(ttl_ms: int) -> int:
+    """How coarsely expiries of a TTL are kept: a busy thread's expiry then moves at most 1,024 times in a TTL."""
+    return max(1_000, -(-ttl_ms // 1_024))
+
+
+def would_move(policy: Policy, *, now: int, created: int, expires: int, ttl_ms: int) -> bool:
+    """Whether a refresh at `now` would move an expiry: decided here first, so that most reads need no script.
+
+    `expires` and `ttl_ms` are the thread's own (0 none). The script decides again, and is the authority.
+    """
+    if expires == 0:
+        return policy.required and bool(ttl_ms or policy.max_age_ms)
+    if ttl_ms == 0:
+        return False
+    target = -(-(now + ttl_ms) // grain(ttl_ms)) * grain(ttl_ms)
+    if policy.max_age_ms:
+        target = min(target, created + policy.max_age_ms)
+    return target > expires
