@@ -11,6 +11,7 @@ import uvicorn
 
 from memory_vectors.catalog import Catalog, StorageInUse
 from memory_vectors.settings import Settings
+from memory_vectors.upkeep import Policy
 from memory_vectors.web import Application
 
 _GRACE = 2
@@ -32,7 +33,7 @@ class _Server(uvicorn.Server):
             print(f"memory-vectors listening on {self._address}", flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, policy: Policy | None = None) -> None:
     """Serve until SIGTERM or SIGINT; exits with 1 when the address or the storage is taken."""
     settings = Settings.read(sys.argv[1:] if arguments is None else arguments, os.environ)
     # uvicorn takes over the signals while it serves, and raises them again when it has stopped.
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (OSError, StorageInUse) as error:
         sys.exit(f"memory-vectors: {error}")
     config = uvicorn.Config(
-        Application(catalog, settings.api_key),
+        Application(catalog, settings.api_key, policy or Policy()),
         loop="uvloop",
         http="httptools",
         lifespan="on",

@@ -43,11 +43,11 @@ _encoder = msgspec.json.Encoder()
 class Application:
     """The server over one catalog. Its lifespan runs the upkeep and closes the catalog."""
 
-    def __init__(self, catalog: Catalog, api_key: str | None, policy: Policy | None = None) -> None:
+    def __init__(self, catalog: Catalog, api_key: str | None, policy: Policy) -> None:
         self._catalog = catalog
         self._api_key = api_key.encode() if api_key else None
         self._requests = metrics.Requests()
-        self._upkeep = Upkeep(catalog, policy or Policy())
+        self._upkeep = Upkeep(catalog, policy)
         self._removals: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,6 +14,13 @@ import httpx2
 import pytest
 
 API_KEY = "test-key"
+# The server as it is, and one that flushes and compacts all the time.
+STEADY = ("-m", "memory_vectors")
+HURRIED = (
+    "-c",
+    "from memory_vectors.__main__ import main; from memory_vectors.upkeep import Policy; "
+    "main(policy=Policy(interval=0.01, idle=0.02, age=0.1, dead_points=50, dead_share=0.05, step=16))",
+)
 
 
 @dataclass
@@ -48,12 +55,13 @@ class Server:
 Launch = Callable[..., Server]
 
 
-def start(storage: Path, *, key: str | None = API_KEY, arguments: tuple[str, ...] = ()) -> Server:
+def start(storage: Path, *, key: str | None = API_KEY, hurried: bool = False) -> Server:
     """Start a server on a free port; returns when it has printed that it listens."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QDRANT__")}
     if key is not None:
         environment["QDRANT__SERVICE__API_KEY"] = key
-    command = [sys.executable, "-m", "memory_vectors", "--listen", "127.0.0.1:0", "--storage", str(storage), *arguments]
+    program = HURRIED if hurried else STEADY
+    command = [sys.executable, *program, "--listen", "127.0.0.1:0", "--storage", str(storage)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     ready = re.fullmatch(r"memory-vectors listening on (http://\S+)\n", process.stdout.readline())
