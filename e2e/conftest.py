@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from kube import Client, kubectl
+from e2e.kube import Client, kubectl
 
 OPERATOR = "memory-system"
 _numbers = itertools.count(1)

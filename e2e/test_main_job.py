@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 
-from kube import Client, append, apply, get, history, items, kubectl, memory, recalled, secret, until, wait_ready
+from e2e.kube import Client, append, apply, get, history, items, kubectl, memory, recalled, secret, until, wait_ready
 
 
 def test_an_applied_memory_is_ready_then_written_read_and_recalled(tenant: str, service: Client) -> None:

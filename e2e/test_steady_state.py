@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
-from kube import (
+from e2e.kube import (
     Client,
     Manifest,
     append,
