@@ -110,8 +110,8 @@ TIME_TO_LIVE = Row(
             per_memory("memory_threads_without_ttl"),
         ),
         Panel(
-            "Expired",
-            "What the reaper removed because its time had run out. It was invisible from that instant on.",
+            "Expired threads",
+            "Threads removed because their time had run out. They were invisible from that instant on.",
             Unit.PER_SECOND,
             (Query(rate("memory_expired_total", "namespace", "memory"), ONE),),
         ),

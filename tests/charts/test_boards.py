@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from charts.boards import __main__ as boards
 from charts.boards import queries
+from docs import families
 from tests.charts.rendering import Manifest
 
 DOCUMENTS = [json.loads(text) for text in boards.files().values()]
@@ -95,7 +96,7 @@ def test_counters_are_only_shown_as_rates(expression: str) -> None:
 
 
 def test_names_of_queries_are_names_that_somebody_exports() -> None:
-    exported = queries.exported()
+    exported = families.series()
 
     used = {name for _, expression in QUERIES for name in re.findall(r"\bmemory_\w+\b(?=\{)", expression)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from memory_crd import names
+from memory_operator import rbac
 
 from tests.charts.rendering import Helm, Manifest, of_kind, pod_specs, the
 
@@ -43,24 +44,28 @@ def test_secrets_are_read_by_name_only(defaults: list[Manifest]) -> None:
         assert rule["verbs"] == ["create"] or rule["resourceNames"] == [names.CREDENTIALS, names.CONNECTION]
 
 
-def test_listed_namespaces_leave_nothing_of_a_tenant_to_the_cluster_role(everything: list[Manifest]) -> None:
-    (rule,) = the(everything, "ClusterRole")["rules"]
+def test_rights_are_the_operators_own_table(defaults: list[Manifest], everything: list[Manifest]) -> None:
+    needed = [rule.manifest() for rule in rbac.NAMESPACED]
+    *roles, events = of_kind(everything, "Role")
+
+    assert the(defaults, "ClusterRole")["rules"] == needed
+    assert [role["rules"] for role in roles] == [needed, needed]
+    assert events["rules"] == [rule.manifest() for rule in rbac.ELSEWHERE]
+
+
+def test_listed_namespaces_need_nothing_of_the_cluster(everything: list[Manifest]) -> None:
     roles = of_kind(everything, "Role")
 
-    assert rule == {
-        "apiGroups": [""],
-        "resources": ["namespaces"],
-        "resourceNames": ["team-a", "team-b"],
-        "verbs": ["get"],
-    }
-    assert [role["metadata"]["namespace"] for role in roles] == ["team-a", "team-b"]
-    assert len({str(role["rules"]) for role in roles}) == 1
+    assert [role["metadata"]["namespace"] for role in roles] == ["team-a", "team-b", "default"]
+    assert not of_kind(everything, "ClusterRole") + of_kind(everything, "ClusterRoleBinding")
 
 
 def test_every_binding_gives_its_role_to_the_operators_account(everything: list[Manifest]) -> None:
     account = the(everything, "ServiceAccount")["metadata"]
 
-    for binding in [*of_kind(everything, "ClusterRoleBinding"), *of_kind(everything, "RoleBinding")]:
+    bindings = of_kind(everything, "RoleBinding")
+    assert len(bindings) == 3
+    for binding in bindings:
         (subject,) = binding["subjects"]
         assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
 
