@@ -91,6 +91,10 @@ class ThreadStore(Protocol):
         """The newest messages of the given thread or owner, for recall without a vector store."""
         ...
 
+    async def admit(self, per_second: int) -> bool:
+        """Count a request against the memory's rate, shared by all replicas; False when it is over."""
+        ...
+
 
 class Outbox(Protocol):
     """The worker's side of one memory's log."""
