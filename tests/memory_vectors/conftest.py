@@ -84,8 +84,7 @@ def launch() -> Iterator[Launch]:
 
     yield launching
     for server in servers:
-        if server.process.poll() is None:
-            server.stop(signal.SIGKILL)
+        server.stop(signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
