@@ -209,6 +209,7 @@ class Duration:
     def schema(self) -> JsonObject:
         return {
             "x-kubernetes-int-or-string": True,
+            "multipleOf": 1,  # the API server's int-or-string takes 0.5
             "minimum": 0,
             "maximum": durations.MAX_SECONDS,
             "maxLength": durations.MAX_LENGTH,
@@ -226,14 +227,19 @@ class Quantity:
     whole: bool = True
 
     def read(self, value: object, path: str, faults: Faults) -> Any:
-        if self.whole and isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
+        if self.whole and isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+            value = str(int(value))
         if not isinstance(value, str) or not matches(quantities.PATTERN, value):
             return faults.add(path, f"must be an amount such as 500m, 2, 512Mi or 1Gi, not {_show(value)}")
         return value
 
     def schema(self) -> JsonObject:
-        kind: JsonObject = {"x-kubernetes-int-or-string": True, "minimum": 0, "maximum": quantities.MAX_WHOLE}
+        kind: JsonObject = {
+            "x-kubernetes-int-or-string": True,
+            "multipleOf": 1,
+            "minimum": 0,
+            "maximum": quantities.MAX_WHOLE,
+        }
         kind = kind if self.whole else {"type": "string"}
         return kind | {"maxLength": quantities.MAX_LENGTH, "pattern": quantities.PATTERN}
 
