@@ -108,7 +108,11 @@ class Outbox(Protocol):
     async def pending(self, partition: int, *, most: int) -> list[OutboxEntry]: ...
 
     async def wait(self, *, timeout_ms: int) -> None:
-        """Return when something was written to any partition, or after the time."""
+        """Return when something was written to any partition since the last return, or after the time.
+
+        What was written while nobody waited ends the next wait at once. The memories of a process wait together on one
+        connection (one XREAD over all their streams), so that twenty of them do not wait for each other.
+        """
         ...
 
     async def texts(self, candidates: Sequence[Candidate]) -> list[LiveText | None]: ...
@@ -129,7 +133,7 @@ class Outbox(Protocol):
         """Put living messages on the outbox again (the auditor found their vectors missing)."""
         ...
 
-    async def walk(self, *, most: int) -> AsyncIterator[Facts]:
+    def walk(self, *, most: int) -> AsyncIterator[Facts]:
         """Every living thread of the memory, in id order, `most` a step (for the auditor)."""
         ...
 
