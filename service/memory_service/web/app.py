@@ -6,7 +6,7 @@ The few hot routes are dispatched here, before Starlette's router; everything ru
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from memory_service.web.timing import CURRENT, Spans
 
 log = logging.getLogger(__name__)
 
-Page = Callable[[str], Awaitable[Reply] | Reply]
+Page = Callable[[str], Reply]
 """A page outside the API: from its Accept header to a reply."""
 
 _HOT: Final[Mapping[str, Route]] = {
@@ -72,7 +72,7 @@ class App:
         call.scope["raw_path"] = raw_path = raw_path.split(b"?")[0]
         page = self._pages.get(call.scope["path"])
         if page is not None:
-            return await _page(call, page)
+            return _page(call, page)
         names = call.segments = paths.segments(raw_path)
         call.principal = self._service.keys.principal(call.headers.get(b"authorization"))
         if len(names) == 6 and names[5] == "messages" and names[3] == "threads" and names[1] == "memories":
@@ -129,12 +129,11 @@ def _starlette_routes() -> list[StarletteRoute]:
     return [StarletteRoute(f"/{paths.PREFIX}{path}", _Endpoint(routes)) for path, routes in by_path.items()]
 
 
-async def _page(call: Call, page: Page) -> Reply:
+def _page(call: Call, page: Page) -> Reply:
     call.route = call.scope["path"]
     if call.method not in ("GET", "HEAD"):
         raise Refused("method_not_allowed", "this path answers GET, HEAD", allow="GET, HEAD")
-    reply = page(call.headers.get(b"accept", b"").decode("latin-1"))
-    return reply if isinstance(reply, Reply) else await reply
+    return page(call.headers.get(b"accept", b"").decode("latin-1"))
 
 
 def _problem(call: Call, problem: problems.Problem, error: Refused | Unavailable | None) -> Reply:

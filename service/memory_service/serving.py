@@ -1,0 +1,141 @@
+"""One running service: its listeners, its background work, and how it comes up and goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+
+from memory_service.adapters.definitions import DefinitionFiles
+from memory_service.adapters.embedders.remote import WorkerSocket
+from memory_service.assembly import Backends
+from memory_service.metrics import Metrics
+from memory_service.operations.health import Health
+from memory_service.operations.monitor import Monitor
+from memory_service.operations.registry import Registry
+from memory_service.settings import InvalidSettings, Settings
+from memory_service.web.app import App
+from memory_service.web.auth import ApiKeys, OpenDoor
+from memory_service.web.management import ManagementApp, management_pages, public_pages
+from memory_service.web.server import Listener, url_of
+from memory_service.web.service import Service
+
+LINGER_SECONDS: Final = 2.0
+"""How long a pod still serves after SIGTERM: Services take a moment to stop sending requests to it."""
+ANNOUNCE_SECONDS: Final = 30.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Everything of one process, put together once by `build`."""
+
+    service: Service
+    backends: Backends
+    keys: ApiKeys | OpenDoor
+    with_parts: bool
+
+    @classmethod
+    def build(cls, settings: Settings, source: DefinitionFiles, *, with_parts: bool) -> Serving:
+        """Put the process together; nothing is connected yet. Raises InvalidSettings for unusable credentials."""
+        worker = WorkerSocket(settings.socket)
+        backends = Backends(settings, worker)
+        metrics = Metrics(CollectorRegistry())
+        registry = Registry(source, backends.open, on_gone=metrics.forget)
+        monitor = Monitor(registry, worker, lambda memory_id, health: _record(metrics, memory_id, health))
+        keys = _keys(settings)
+        service = Service(registry, monitor, worker, keys, metrics, pod=settings.pod or socket.gethostname())
+        return cls(service, backends, keys, with_parts)
+
+    async def run(
+        self,
+        api: socket.socket,
+        management: socket.socket,
+        stop: asyncio.Event,
+        more: Sequence[Coroutine[Any, Any, None]] = (),
+    ) -> None:
+        """Serve on both sockets until `stop`; a background task that fails ends the process, for its parent to restart."""
+        background = [self._keep_definitions(), self.service.monitor.run(), *more]
+        tasks = [asyncio.create_task(work) for work in background]
+        greeting = asyncio.create_task(self._announce(api))
+        listening = asyncio.create_task(self._listen(api, management, stop))
+        try:
+            done, _ = await asyncio.wait([listening, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (listening, greeting, *tasks):
+                task.cancel()
+            await asyncio.gather(listening, greeting, *tasks, return_exceptions=True)
+            await self.service.registry.close()
+            await self.backends.close()
+
+    async def _listen(self, api: socket.socket, management: socket.socket, stop: asyncio.Event) -> None:
+        service = self.service
+        pages = {**public_pages(), **(management_pages(service) if self.with_parts else {})}
+        closing = asyncio.Event()
+        listeners = [Listener(App(service, pages), api), Listener(ManagementApp(service), management)]
+        serving = [asyncio.create_task(listener.run_until(closing)) for listener in listeners]
+        await stop.wait()
+        log.info("stopping: requests in flight are finished first")
+        if not self.with_parts:
+            await asyncio.sleep(LINGER_SECONDS)
+        service.drain.draining = True
+        closing.set()
+        await asyncio.gather(*serving)
+
+    async def _keep_definitions(self) -> None:
+        async def refresh_keys() -> None:
+            self.keys.refresh()
+
+        await self.service.registry.run(also=refresh_keys)
+
+    async def _announce(self, api: socket.socket) -> None:
+        """Say where the service is, once history can be written; and again when recall works."""
+        url, registry = url_of(api), self.service.registry
+        async with asyncio.timeout(ANNOUNCE_SECONDS):
+            while not any(self._works(memory_id, "storage") for memory_id in self._ids()):
+                await asyncio.sleep(0.02)
+        memory_id = self._ids()[0]
+        print(
+            f"memory-service is ready at {url} (memories: {', '.join(self._ids())}; API: {url}/docs)\n"
+            f"  try: curl -s {url}/v1/memories/{memory_id}/threads/hello/messages -H 'content-type: application/json'"
+            """ -d '{"role":"user","content":"My favourite colour is green."}'""",
+            flush=True,
+        )
+        assert registry.loaded_once
+
+    def _ids(self) -> list[str]:
+        return [memory.definition.spec.id for memory in self.service.registry.opened()]
+
+    def _works(self, memory_id: str, component: str) -> bool:
+        health = self.service.monitor.health(memory_id)
+        return health is not None and health.checks[component].status == "ok"
+
+
+def _keys(settings: Settings) -> ApiKeys | OpenDoor:
+    if settings.credentials is None:
+        return OpenDoor()
+    path = Path(settings.credentials) / "api-key-sha256"
+    try:
+        return ApiKeys(path)
+    except (OSError, ValueError) as fault:
+        raise InvalidSettings(f"--credentials has no usable API keys: {fault}") from fault
+
+
+def _record(metrics: Metrics, memory_id: str, health: Health) -> None:
+    """What a look at a memory means for its gauges. Without storage its numbers stay as they were."""
+    for component, check in health.checks.items():
+        metrics.healthy(memory_id, component, check.status)
+    totals = health.totals
+    if totals is not None:
+        expiring = (totals.expiring_1h, totals.expiring_24h, totals.expiring_7d)
+        metrics.totals(memory_id, totals.threads, totals.messages, expiring, totals.without_ttl)
+        metrics.outbox(memory_id, totals.outbox_depth, totals.oldest_pending_ms / 1000)
