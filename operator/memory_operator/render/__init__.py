@@ -35,6 +35,6 @@ def render(tenant: Tenant, roster: Roster, observed: Observed, settings: Setting
         service.front(context),
         *(redis.workload(context, store, inventory, credentials) for store in redises),
         *(qdrant.workload(context, store, inventory, credentials) for store in qdrants),
-        service.deployment(context, roster, needed, credentials),
+        service.deployment(context, roster, credentials),
     ]
     return [sealed(manifest) for manifest in manifests]

@@ -18,21 +18,20 @@ from memory_operator.render.metadata import (
     service,
 )
 from memory_operator.roster import Roster, served_embedders
-from memory_operator.stores import QDRANT, QDRANT_EPHEMERAL, REDIS, REDIS_EPHEMERAL, Store
 
-_STORE_VARIABLES: Final = {
-    REDIS: ("MEMORY_REDIS", f"redis://{names.REDIS}:{names.PORT_REDIS}"),
-    REDIS_EPHEMERAL: ("MEMORY_REDIS_EPHEMERAL", f"redis://{names.REDIS_EPHEMERAL}:{names.PORT_REDIS}"),
-    QDRANT: ("MEMORY_QDRANT", f"http://{names.QDRANT}:{names.PORT_QDRANT}"),
-    QDRANT_EPHEMERAL: ("MEMORY_QDRANT_EPHEMERAL", f"http://{names.QDRANT_EPHEMERAL}:{names.PORT_QDRANT}"),
+_STORE_URLS: Final = {
+    "MEMORY_REDIS": f"redis://{names.REDIS}:{names.PORT_REDIS}",
+    "MEMORY_REDIS_EPHEMERAL": f"redis://{names.REDIS_EPHEMERAL}:{names.PORT_REDIS}",
+    "MEMORY_QDRANT": f"http://{names.QDRANT}:{names.PORT_QDRANT}",
+    "MEMORY_QDRANT_EPHEMERAL": f"http://{names.QDRANT_EPHEMERAL}:{names.PORT_QDRANT}",
 }
+"""Always all four, whichever stores there are: so a first in-memory Memory, or a first durable one, rolls no pod."""
 _CREDENTIAL_FILES: Final = {
     names.KEY_REDIS_SERVICE_PASSWORD: "redis-password",
     names.KEY_QDRANT_API_KEY: "qdrant-api-key",
     names.KEY_SERVICE_API_KEY_SHA256: "api-key-sha256",
 }
 _STORE_KEYS: Final = (names.KEY_REDIS_SERVICE_PASSWORD, names.KEY_QDRANT_API_KEY)
-Stores = tuple[Store, ...]
 
 
 class UserSecret(NamedTuple):
@@ -59,8 +58,8 @@ def front(context: Context) -> dict[str, Any]:
     return service(context, names.SERVICE, names.COMPONENT_SERVICE, ports, headless=False)
 
 
-def deployment(context: Context, roster: Roster, stores: Stores, credentials: Credentials) -> dict[str, Any]:
-    """Return the Deployment. It rolls for a new image, a new kind of store or a new Secret, never for a definition."""
+def deployment(context: Context, roster: Roster, credentials: Credentials) -> dict[str, Any]:
+    """Return the Deployment. It rolls for a new image or a new Secret, never for a definition."""
     secrets = user_secrets(roster)
     template = pod(
         context,
@@ -68,7 +67,7 @@ def deployment(context: Context, roster: Roster, stores: Stores, credentials: Cr
         {ANNOTATION_CONFIG: digest([sha256(credentials[key]) for key in _STORE_KEYS])},
         serviceAccountName=names.SERVICE,
         topologySpreadConstraints=[_spread(context)],
-        containers=[_service(context, stores, secrets), _worker(context, stores, secrets)],
+        containers=[_service(context, secrets), _worker(context, secrets)],
         volumes=_volumes(secrets),
     )
     spec = {
@@ -99,15 +98,15 @@ def _spread(context: Context) -> dict[str, Any]:
     }
 
 
-def _service(context: Context, stores: Stores, secrets: UserSecrets) -> dict[str, Any]:
+def _service(context: Context, secrets: UserSecrets) -> dict[str, Any]:
     ready = {"httpGet": {"path": "/readyz", "port": names.PORT_NAME_MANAGEMENT}, "timeoutSeconds": 3}
     return {
-        **_container(context, secrets, names.PORT_NAME_MANAGEMENT),
         "name": names.CONTAINER_SERVICE,
+        **_container(context, secrets, names.PORT_NAME_MANAGEMENT),
         "command": ["memory-service"],
         "env": [
             {"name": "MEMORY_LISTEN", "value": f"0.0.0.0:{names.PORT_HTTP}"},
-            *_environment(context, stores, names.PORT_MANAGEMENT),
+            *_environment(context, names.PORT_MANAGEMENT),
         ],
         "ports": [
             port(names.PORT_HTTP, names.PORT_NAME_HTTP),
@@ -118,12 +117,12 @@ def _service(context: Context, stores: Stores, secrets: UserSecrets) -> dict[str
     }
 
 
-def _worker(context: Context, stores: Stores, secrets: UserSecrets) -> dict[str, Any]:
+def _worker(context: Context, secrets: UserSecrets) -> dict[str, Any]:
     return {
-        **_container(context, secrets, names.PORT_NAME_WORKER_METRICS),
         "name": names.CONTAINER_WORKER,
+        **_container(context, secrets, names.PORT_NAME_WORKER_METRICS),
         "command": ["memory-worker"],
-        "env": _environment(context, stores, names.PORT_WORKER_METRICS),
+        "env": _environment(context, names.PORT_WORKER_METRICS),
         "ports": [port(names.PORT_WORKER_METRICS, names.PORT_NAME_WORKER_METRICS)],
         "resources": context.spec.worker.resources.manifest(),
     }
@@ -151,7 +150,7 @@ def _container(context: Context, secrets: UserSecrets, management: str) -> dict[
     }
 
 
-def _environment(context: Context, stores: Stores, management: int) -> list[dict[str, Any]]:
+def _environment(context: Context, management: int) -> list[dict[str, Any]]:
     plain = {
         "MEMORY_MEMORY": names.DEFINITIONS_PATH,
         "MEMORY_CREDENTIALS": names.CREDENTIALS_PATH,
@@ -159,7 +158,7 @@ def _environment(context: Context, stores: Stores, management: int) -> list[dict
         "MEMORY_SOCKET": names.SOCKET_PATH,
         "MEMORY_MANAGEMENT": f"0.0.0.0:{management}",
         "MEMORY_TENANT": context.namespace,
-        **dict(_STORE_VARIABLES[store] for store in stores),
+        **_STORE_URLS,
     }
     pod_name = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
     return [
