@@ -346,6 +346,22 @@ class WorkingDocument:
     updated_at: int | None = None
 
 
+# --- health -----------------------------------------------------------------------------------------------------------
+
+Status = Literal["ok", "degraded", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one part of a memory answered. `reason` is a CamelCase constant of memory_crd.status."""
+
+    status: Status = "ok"
+    reason: str = "Ok"
+    message: str = ""
+    latency_ms: float | None = None
+    lag_seconds: float | None = None
+
+
 # --- recall -----------------------------------------------------------------------------------------------------------
 
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from memory_crd.status import Reason
 
 from memory_service.errors import EmbedderUnavailable, Unavailable
-from memory_service.model import Totals
+from memory_service.model import Check, Status, Totals
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -21,19 +21,7 @@ PROBE_SECONDS: Final = 2.0
 
 COMPONENTS: Final = ("storage", "vector", "embedder", "index")
 
-Status = Literal["ok", "degraded", "failed"]
 _WORSE: Final[Mapping[str, int]] = {"ok": 0, "degraded": 1, "failed": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What one part answered. `reason` is a CamelCase constant of memory_crd.status."""
-
-    status: Status = "ok"
-    reason: str = Reason.OK
-    message: str = ""
-    latency_ms: float | None = None
-    lag_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

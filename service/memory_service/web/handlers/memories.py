@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from memory_service.errors import Refused
+from memory_service.model import Check
 from memory_service.operations import moments
-from memory_service.operations.health import Check, Health, examine
+from memory_service.operations.health import Health, examine
 from memory_service.operations.registry import Held
 from memory_service.operations.stats import stats as numbers
 from memory_service.web import answers, cursors, schemas
