@@ -20,7 +20,8 @@ _OWNER = re.compile(r"[A-Za-z0-9_:\-@.|+=~]{1,255}", re.ASCII)
 _MESSAGE_ID = re.compile(r"([1-9][0-9]{0,14})-([1-9][0-9]{0,9})", re.ASCII)
 
 IDEMPOTENCY_BUCKET_MS: Final = 12 * 3_600_000
-"""Idempotency records are kept in hashes of this span, each gone 24 h after its end."""
+"""Idempotency records are kept in hashes of this span, each gone IDEMPOTENCY_KEPT_MS after its end."""
+IDEMPOTENCY_KEPT_MS: Final = 24 * 3_600_000
 
 KINDS: Final = {
     "memory": "mem",
@@ -44,7 +45,7 @@ KINDS: Final = {
     "idempotency": "i:",
     "backup": "b:",
     "backups": "backups",
-    "rate": "rate:",
+    "rate": "rate",
 }
 """Kind -> what follows the tag; a kind that ends in a colon is followed by a name."""
 

@@ -1,4 +1,4 @@
-"""Grouping mutations: what one memory is asked within a tick, or while a group is on its way, goes in one script call."""
+"""Grouping mutations: what a memory is asked within a tick, or while a group is on its way, goes in one script call."""
 
 from __future__ import annotations
 

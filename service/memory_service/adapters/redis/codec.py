@@ -1,23 +1,42 @@
 """The packed forms that scripts and Python share: operations out, outcomes and headers back. Pure.
 
-The other end is lua/base.lua (header), lua/outcome.lua, lua/mutate.lua (operations) and lua/memory.lua (counters, outbox).
+The other end is lua/base.lua (header), lua/outcome.lua, lua/mutate.lua (operations), lua/memory.lua (counters, outbox).
 Six-byte numbers travel as a four- and a two-byte half, because Python's struct has none of six.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from memory_service.errors import StorageFull, StorageUnavailable
-from memory_service.keys import Keys, partition
-from memory_service.model import CODES, Append, Draft, Guard, Mutation, Outcome
+from memory_service.keys import Keys, parse_message_id, partition
+from memory_service.model import (
+    CODES,
+    UNSET,
+    Append,
+    Clear,
+    Configure,
+    Delete,
+    DeleteMessage,
+    Draft,
+    Guard,
+    Mutation,
+    Outcome,
+    Replace,
+    Restore,
+    SetMessageTtl,
+    Settings,
+    SetTtl,
+)
 from memory_service.policies.retention import Policy
 
 KEYED_DIGEST: Final = 16
 KEYED_BODY: Final = 8
-"""Bytes of a request's digests that are kept: enough against chance, and small, since each is kept for a day or more."""
+"""Bytes of a request's digests that are kept: enough against chance, and small, since each stays for a day or more."""
 
 _OPERATION: Final = struct.Struct("<BBBHQQQQ")
 _DRAFT: Final = struct.Struct("<BIQ")
@@ -26,16 +45,19 @@ _QUOTA: Final = struct.Struct("<BQQ")
 _POLICY: Final = struct.Struct("<QQQQQQBB")
 
 _MATCH, _ABSENT, _DRY, _KEYED = 1, 2, 4, 8
+_SET, _FOREVER, _PIN_GIVEN, _PIN_ON = 16, 32, 64, 128
 _SYSTEM, _TTL = 1, 2
 _CREATED, _CHANGED, _REFRESHED, _DELETED, _BACKUP, _REPLAYED = 1, 2, 4, 8, 16, 128
 _FULL, _DAMAGED = 254, 255
 _QUOTAS: Final = ("", "threads", "bytes")
+_MODES: Final = {"replace": 1, "merge": 2, "create": 3}
+_canonical: Final = msgspec.json.Encoder(order="sorted").encode
 _REFRESHES: Final = {"never": 0, "write": 1, "read": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One mutation as the script takes it: its thread's header key, its arguments, and the digest if it is keyed."""
+    """One mutation as the script takes it: its thread's header key, its arguments, the digest if it is keyed."""
 
     key: str
     args: list[bytes]
@@ -57,41 +79,112 @@ def pack_policy(policy: Policy) -> bytes:
     )
 
 
-def encode(mutation: Mutation, keys: Keys) -> Operation:
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Refresh a thread's expiry because it was read: a row of the same frame, though no mutation to callers."""
+
+    thread: str
+    guard: Guard = field(default_factory=Guard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What an operation says beyond its thread and guard."""
+
+    kind: int
+    flags: int = 0
+    count: int = 0
+    numbers: tuple[int, int, int] = (0, 0, 0)
+    extra: list[bytes] = field(default_factory=list)
+
+
+def encode(mutation: Mutation | Touch, keys: Keys) -> Operation:
     """A mutation as one operation of the script."""
-    match mutation:
-        case Append():
-            extra, count = _drafts(mutation.drafts), len(mutation.drafts)
-            return _operation(1, mutation.thread, mutation.guard, keys, count=count, extra=extra)
-    raise TypeError(f"{type(mutation).__name__} is no mutation")
-
-
-def _operation(
-    kind: int,
-    thread: str,
-    guard: Guard,
-    keys: Keys,
-    *,
-    flags: int = 0,
-    count: int = 0,
-    numbers: tuple[int, int, int] = (0, 0, 0),
-    extra: list[bytes] | None = None,
-) -> Operation:
+    body, guard = _body(mutation), mutation.guard
+    flags, digest = body.flags, b""
     if guard.if_match is not None:
         flags |= _MATCH
     if guard.if_absent:
         flags |= _ABSENT
     if guard.dry_run:
         flags |= _DRY
-    digest = b""
-    if guard.key is not None and not guard.dry_run:
+    elif guard.key is not None:
         flags |= _KEYED
-        digest = guard.key.digest[:KEYED_DIGEST]
-    args = [_OPERATION.pack(kind, flags, partition(thread), count, guard.if_match or 0, *numbers)]
+        digest = guard.key.digest[:KEYED_DIGEST].ljust(KEYED_DIGEST, b"\0")
+    packed = _OPERATION.pack(
+        body.kind, flags, partition(mutation.thread), body.count, guard.if_match or 0, *body.numbers
+    )
+    args = [packed]
     if guard.key is not None and digest:
-        args.append(digest + guard.key.body[:KEYED_BODY])
-    args += extra or ()
-    return Operation(keys.header(thread), args, digest, sum(map(len, args)))
+        args.append(digest + guard.key.body[:KEYED_BODY].ljust(KEYED_BODY, b"\0"))
+    args += body.extra
+    return Operation(keys.header(mutation.thread), args, digest, sum(map(len, args)))
+
+
+def _body(mutation: Mutation | Touch) -> _Body:
+    """One line a mutation: its number (lua/rows.lua) and what it brings."""
+    match mutation:
+        case Append(drafts=drafts):
+            return _Body(1, count=len(drafts), extra=_drafts(drafts))
+        case Replace(drafts=drafts):
+            return _Body(2, count=len(drafts), extra=_drafts(drafts))
+        case Clear(backup_ttl_ms=ttl):
+            return _Body(3, numbers=(ttl or 0, 0, 0))
+        case Restore(backup_id=backup):
+            return _Body(4, extra=[backup.encode()])
+        case Delete():
+            return _Body(5)
+        case Configure(settings=settings, mode=mode):
+            return _Body(6, numbers=(_MODES[mode], 0, 0), extra=[_settings(settings)])
+        case SetTtl():
+            return _Body(7, flags=_ttl_flags(mutation) | _pin_flags(mutation.pinned), numbers=(*_moment(mutation), 0))
+        case DeleteMessage(message_id=message):
+            return _Body(8, numbers=(*_parsed(message), 0))
+        case SetMessageTtl(message_id=message):
+            value, instant = _moment(mutation)
+            return _Body(9, flags=_ttl_flags(mutation), count=instant, numbers=(*_parsed(message), value))
+        case Touch():
+            return _Body(10)
+
+
+def _moment(change: SetTtl | SetMessageTtl) -> tuple[int, int]:
+    """A ttl, or an instant, which the second number says."""
+    if change.expires_at is not None:
+        return max(0, change.expires_at), 1
+    return change.ttl_ms or 0, 0
+
+
+def _ttl_flags(change: SetTtl | SetMessageTtl) -> int:
+    forever = change.forever or (change.expires_at is None and not change.ttl_ms)
+    return (_SET if change.mode == "set" else 0) | (_FOREVER if forever else 0)
+
+
+def _pin_flags(pinned: bool | None) -> int:
+    if pinned is None:
+        return 0
+    return _PIN_GIVEN | (_PIN_ON if pinned else 0)
+
+
+def _parsed(message_id: str) -> tuple[int, int]:
+    """An id's numbers; what is no id names no message."""
+    return parse_message_id(message_id) or (0, 0)
+
+
+def _settings(settings: Settings) -> bytes:
+    """The settings that were given; `false` takes a text away, 0 a number."""
+    given: dict[str, object] = {}
+    for name in ("type", "owner", "title"):
+        value = getattr(settings, name)
+        if value is not UNSET:
+            given[name] = False if value is None else value
+    if settings.metadata is not UNSET:
+        given["metadata"] = _canonical(settings.metadata).decode() if settings.metadata else False
+    for name, value in (("max", settings.max_messages), ("ttl", settings.ttl_ms)):
+        if value is not UNSET:
+            given[name] = value or 0
+    if settings.pinned is not UNSET:
+        given["pinned"] = settings.pinned
+    return msgspec.msgpack.encode(given)
 
 
 def _drafts(drafts: tuple[Draft, ...]) -> list[bytes]:
@@ -189,7 +282,7 @@ _HEADER: Final = struct.Struct("<IHIHIHIHIHIHIIHIHIHIHIB")
 
 def decode_header(raw: bytes) -> Header:
     """A header as lua/base.lua packs it."""
-    (g, gh, v, vh, e, eh, c, ch, u, uh, d, dh, seq, n, y, t, th, b, bh, l, lh, most, flags) = _HEADER.unpack(raw)
+    (g, gh, v, vh, e, eh, c, ch, u, uh, d, dh, seq, n, y, t, th, b, bh, own, ownh, most, flags) = _HEADER.unpack(raw)
     return Header(
         g | gh << 32,
         v | vh << 32,
@@ -202,7 +295,7 @@ def decode_header(raw: bytes) -> Header:
         y,
         t | th << 32,
         b | bh << 32,
-        l | lh << 32,
+        own | ownh << 32,
         most,
         flags,
     )

@@ -1,8 +1,8 @@
 """One shared connection to Redis for a process: what is asked within a tick of the event loop leaves in one write.
 
-redis-py's own Connection does the socket, TLS, AUTH, RESP3 and parsing; this adds the queue in front of it, one reader that
-matches replies to callers in order, a clock over the oldest unanswered command, and reconnecting with jittered pauses.
-Blocking commands and huge replies belong on a second Connection, or every caller waits behind them.
+redis-py's own Connection does the socket, TLS, AUTH, RESP3 and parsing; this adds the queue in front of it, one reader
+that matches replies to callers in order, a clock over the oldest unanswered command, and reconnecting with jittered
+pauses. Blocking commands and huge replies belong on a second Connection, or every caller waits behind them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from memory_service.adapters.redis import scripts
-from memory_service.adapters.redis.faults import Unsupported, lost, translate
-from memory_service.errors import StorageUnavailable, Unavailable
-
 from redis.asyncio.connection import AbstractConnection, parse_url
 from redis.asyncio.connection import Connection as TcpConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from memory_service.adapters.redis import scripts
+from memory_service.adapters.redis.faults import Unsupported, lost, translate
+from memory_service.errors import StorageUnavailable, Unavailable
 
 Argument = bytes | str | int
 Command = Sequence[Argument]
@@ -209,7 +209,7 @@ class Connection:
 
     async def _greet(self, connection: AbstractConnection) -> None:
         """Connect, learn which process answers, and load the scripts."""
-        await connection.connect()
+        await connection.connect()  # type: ignore[no-untyped-call]
         found = await self._ask(connection, ("INFO", "server", "cluster"))
         facts = dict(line.split(":", 1) for line in found.decode().splitlines() if ":" in line)
         if facts.get("cluster_enabled") == "1":
@@ -229,7 +229,7 @@ class Connection:
     async def _serve(self, connection: AbstractConnection) -> None:
         """Write, read and watch until one of the three fails. Raises what it failed with."""
         tasks = [
-            asyncio.create_task(work, name=f"redis:{self._name}:{work.__name__}")
+            asyncio.create_task(work, name=f"redis:{self._name}")
             for work in (self._write(connection), self._read(connection), self._watch())
         ]
         try:

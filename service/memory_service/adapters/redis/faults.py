@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from memory_crd.status import Reason
-from memory_service.errors import StorageFull, StorageUnavailable, Unavailable
-
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, OutOfMemoryError
+
+from memory_service.errors import StorageFull, StorageUnavailable, Unavailable
 
 _UNAUTHORIZED = (AuthenticationError, AuthorizationError, NoPermissionError)
 _UNAUTHORIZED_TEXTS = ("NOAUTH", "WRONGPASS", "NOPERM", "no permissions")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+
 from memory_service.adapters.redis.codec import Header, decode_header
 from memory_service.adapters.redis.connection import Connection
 from memory_service.keys import Keys, parse_message_id
@@ -21,7 +22,7 @@ SCANNED: Final = 2_000
 _FAST: Final = 100
 _QUESTION: Final = struct.Struct("<BIIIQQQ")
 _AFTER, _BEFORE, _NEWEST = 1, 2, 4
-_SEQ: Final = re.compile(rb'\{"tokens":\d+,"id":"\d+-(\d+)"')
+_ID: Final = re.compile(rb'\{"tokens":\d+,"id":"(\d+)-(\d+)"')
 
 
 class Due(Exception):
@@ -178,10 +179,15 @@ def _page(messages: list[bytes], header: Header, next_seq: int | None) -> Messag
     return MessagePage(messages, total, header.version, header.incarnation, next_seq)
 
 
-def _seq(message: bytes) -> int:
-    match = _SEQ.match(message)
+def message_numbers(message: bytes) -> tuple[int, int]:
+    """Incarnation and seq of a stored message."""
+    match = _ID.match(message)
     assert match is not None, "the store wrote this message's beginning"
-    return int(match[1])
+    return int(match[1]), int(match[2])
+
+
+def _seq(message: bytes) -> int:
+    return message_numbers(message)[1]
 
 
 def _fitting(messages: list[bytes]) -> tuple[list[bytes], int | None]:

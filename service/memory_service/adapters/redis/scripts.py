@@ -9,12 +9,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from memory_service.keys import KINDS
-from memory_service.model import CODES
+from memory_service.keys import IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KINDS
+from memory_service.model import CODES, PARTITIONS
 
 _WRITE: Final = ("base", "memory", "expiry", "life", "find")
 PARTS: Final = {
-    "mutate": (*_WRITE, "outcome", "messages", "rows", "mutate"),
+    "mutate": (*_WRITE, "outcome", "purge", "messages", "removal", "ttl", "arrival", "settings", "rows", "mutate"),
+    "document": (*_WRITE, "outcome", "document"),
+    "reap": (*_WRITE, "purge", "reap"),
+    "enqueue": ("base", "memory", "enqueue"),
+    "erase": ("base", "erase"),
+    "expiring": ("base", "expiring"),
+    "admit": ("base", "admit"),
     "read": ("base", "find", "read"),
     "check": ("base", "find", "check"),
     "acknowledge": ("base", "acknowledge"),
@@ -47,9 +53,10 @@ def every() -> list[Script]:
 
 
 def _constants(body: str) -> str:
-    """`K_*` for the kinds of keys and `C_*` for outcome codes, as far as the body uses them (a script has 200 locals)."""
+    """`K_*` for kinds of keys, `C_*` for outcome codes, `N_*` for numbers, as far as used (a script has 200 locals)."""
     values: dict[str, str | int] = {f"K_{kind}": text for kind, text in KINDS.items()}
+    values |= {"N_partitions": PARTITIONS, "N_bucket": IDEMPOTENCY_BUCKET_MS, "N_kept": IDEMPOTENCY_KEPT_MS}
     values |= {f"C_{code}": number for number, code in enumerate(CODES)}
-    used = sorted(set(re.findall(r"\b[KC]_[a-z_]+\b", body)))
+    used = sorted(set(re.findall(r"\b[KCN]_[a-z_]+\b", body)))
     lines = [f"local {name} = {values[name]!r}\n" for name in used]
     return "".join(lines)

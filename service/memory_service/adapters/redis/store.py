@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
 from typing import Final, TypeVar
+
+from memory_crd.status import Reason
 
 from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.batching import Batcher
-from memory_service.adapters.redis.connection import Connection
-from memory_service.adapters.redis.reading import Due, Reader
+from memory_service.adapters.redis.connection import Argument, Connection
+from memory_service.adapters.redis.documents import Documents
+from memory_service.adapters.redis.listing import Lister
+from memory_service.adapters.redis.reading import Due, Reader, message_numbers, milliseconds
 from memory_service.adapters.redis.totals import read_totals
 from memory_service.errors import StorageUnavailable
 from memory_service.keys import Keys, parse_message_id
@@ -23,13 +26,17 @@ from memory_service.model import (
     Mutation,
     Outcome,
     Slice,
+    ThreadPage,
+    ThreadQuery,
     Totals,
+    WorkingDocument,
 )
-from memory_service.policies.retention import Policy
+from memory_service.policies.retention import Policy, would_move
 
 T = TypeVar("T")
 _EVERYONE: Final = Audience(any_owner=True)
 _PURGES: Final = 16
+_SCANNED_THREADS: Final = 1_000
 
 
 class RedisThreadStore:
@@ -41,6 +48,8 @@ class RedisThreadStore:
         self._policy = policy
         self._batcher = Batcher(connection, keys, policy)
         self._reader = Reader(connection, keys, policy.ttl_ms)
+        self._lister = Lister(connection, keys, policy.ttl_ms, self.facts)
+        self._documents = Documents(connection, keys, policy)
 
     async def mutate(self, mutation: Mutation) -> Outcome:
         """Apply one mutation atomically, grouped with others of this memory."""
@@ -61,6 +70,45 @@ class RedisThreadStore:
         found = await self.check([Candidate(thread, *parsed)], _EVERYONE, before=0, after=0)
         return found[0].message if found[0] is not None else None
 
+    async def threads(self, query: ThreadQuery) -> ThreadPage:
+        """A page of the memory's threads. Raises Refused `invalid_cursor`."""
+        return await self._lister.page(query)
+
+    async def touch(self, thread: str) -> bool:
+        """Refresh the thread's expiry after a read, where the policy says so; True when it moved."""
+        policy = self._policy
+        if policy.refresh != "read":
+            return False
+        clock, raw = await self._connection.transaction([("TIME",), ("GET", self._keys.header(thread))])
+        if raw is None:
+            return False
+        header, now = codec.decode_header(raw), milliseconds(clock)
+        ttl = header.ttl if header.own_ttl else policy.ttl_ms
+        if header.pinned or not would_move(policy, now=now, created=header.created, expires=header.expires, ttl_ms=ttl):
+            return False
+        return (await self._batcher.submit(codec.encode(codec.Touch(thread), self._keys))).refreshed
+
+    async def working(self, *, thread: str | None, owner: str | None) -> WorkingDocument:
+        """The working-memory document of a thread or an owner."""
+        return await self._documents.get(thread=thread, owner=owner)
+
+    async def set_working(
+        self, content: bytes | None, *, thread: str | None, owner: str | None, if_match: int | None, ttl_ms: int | None
+    ) -> Outcome:
+        """Replace or delete (content None) that document."""
+        return await self._documents.set(content, thread=thread, owner=owner, if_match=if_match, ttl_ms=ttl_ms)
+
+    async def admit(self, per_second: int) -> bool:
+        """Whether one more request fits `per_second`, over all replicas."""
+        return bool(await self._connection.run("admit", [self._keys.memory], [per_second], write=False))
+
+    async def claim(self, claimant: str) -> None:
+        """Make this memory's data the claimant's. Raises StorageUnavailable `StoreClaimed` when it is another's."""
+        holder = await self._connection.call("SET", self._keys.key("claim"), claimant, "NX", "GET", write=True)
+        if holder is not None and holder.decode() != claimant:
+            detail = f"this Redis holds the memory's data for {holder.decode()}; use another Redis, or another id"
+            raise StorageUnavailable(detail, reason=Reason.STORE_CLAIMED)
+
     async def totals(self) -> Totals:
         """The memory in numbers."""
         return await read_totals(self._connection, self._keys)
@@ -79,10 +127,44 @@ class RedisThreadStore:
         """Candidate by candidate, what lives and may be seen at one instant."""
         flags = audience.any_owner | audience.ownerless << 1
         flags |= (audience.thread is not None) << 2 | (audience.owner is not None) << 3
-        flat = chain.from_iterable((c.thread, c.incarnation, c.seq) for c in candidates)
-        args = [flags, audience.thread or "", audience.owner or "", before, after, *flat]
+        flat: list[Argument] = [value for each in candidates for value in (each.thread, each.incarnation, each.seq)]
+        args: list[Argument] = [flags, audience.thread or "", audience.owner or "", before, after, *flat]
         replies = await self._connection.run("check", [self._keys.memory], args, write=False)
         return [_checked(candidate, reply) for candidate, reply in zip(candidates, replies, strict=True)]
+
+    async def newest(self, audience: Audience, *, most: int) -> list[Checked]:
+        """The newest messages of the given thread or owner, newest first; nothing when neither is given."""
+        threads = await self._audience_threads(audience)
+        found: list[Checked] = []
+        for facts in threads:
+            if len(found) >= most:
+                break
+            for message in await self._recent(facts.thread, most - len(found)):
+                candidate = Candidate(facts.thread, *message_numbers(message))
+                found.append(Checked(candidate, facts.owner, message, [], []))
+        return found
+
+    async def _audience_threads(self, audience: Audience) -> list[Facts]:
+        """The threads that a scan may look into, the last written first."""
+        if audience.thread is not None:
+            facts = await self.facts(audience.thread)
+            return [facts] if facts.exists and _visible(audience, facts.owner) else []
+        if audience.owner is None:
+            return []
+        page = await self._lister.page(ThreadQuery(owner=audience.owner, limit=_SCANNED_THREADS))
+        return sorted(page.threads, key=lambda facts: -facts.version)
+
+    async def _recent(self, thread: str, most: int) -> list[bytes]:
+        """The newest messages of a thread, newest first, over as many pages as that takes."""
+        found: list[bytes] = []
+        before: str | None = None
+        while len(found) < most:
+            page = await self.read(thread, Slice(limit=most - len(found), before=before, newest_first=True))
+            found += page.messages
+            if page.next_seq is None:
+                break
+            before = f"{page.incarnation}-{page.next_seq}"
+        return found
 
     async def _purged(self, thread: str, read: Callable[[], Awaitable[T]]) -> T:
         """Read, after purging messages that expired: an empty append does that, as every mutation does."""
@@ -92,6 +174,12 @@ class RedisThreadStore:
             except Due:
                 await self.mutate(Append(thread, ()))
         raise StorageUnavailable("messages of this thread expire faster than they can be removed; try again")
+
+
+def _visible(audience: Audience, owner: str | None) -> bool:
+    if audience.any_owner:
+        return True
+    return audience.ownerless if owner is None else owner == audience.owner
 
 
 def _checked(candidate: Candidate, reply: list[object] | None) -> Checked | None:

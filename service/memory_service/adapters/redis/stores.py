@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from memory_service.adapters.redis.connection import Connection, Target
 from memory_service.adapters.redis.outbox import RedisOutbox
 from memory_service.adapters.redis.store import RedisThreadStore
+from memory_service.adapters.redis.waking import Waker
 from memory_service.keys import Keys
 from memory_service.policies.retention import Policy
 
@@ -24,6 +25,8 @@ class RedisStores:
     def __init__(self, target: Target, *, tenant: str, name: str = "memory") -> None:
         self._tenant = tenant
         self._connection = Connection(target, name=name)
+        self._blocking = Connection(target, name=f"{name}-blocking")
+        self._waker = Waker(self._blocking, self._connection)
 
     def open(self, memory_id: str, options: Options) -> tuple[RedisThreadStore, RedisOutbox]:
         """A memory's log, from the side of its callers and of its worker."""
@@ -33,7 +36,7 @@ class RedisStores:
         """The same with a policy in plain numbers."""
         keys = Keys.of(self._tenant, memory_id)
         store = RedisThreadStore(self._connection, keys, policy)
-        return store, RedisOutbox(self._connection, keys, store)
+        return store, RedisOutbox(self._connection, keys, policy, store, self._waker)
 
     async def ping(self) -> float:
         """Milliseconds of a round trip. Raises StorageUnavailable with the reason."""
@@ -42,5 +45,7 @@ class RedisStores:
         return (time.perf_counter() - started) * 1_000
 
     async def close(self) -> None:
-        """Close the connection; calls in flight fail."""
+        """Close the connections; calls in flight fail."""
+        await self._waker.close()
+        await self._blocking.close()
         await self._connection.close()

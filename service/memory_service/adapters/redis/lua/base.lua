@@ -1,5 +1,5 @@
 -- What every script starts from: the memory's tag, one instant, and the packed forms. KEYS[1] is the memory's key.
--- The lines above this one are generated: K_* (keys.py) and C_* (model.CODES).
+-- The lines above this one are generated: K_* and N_* (keys.py), C_* (model.CODES).
 
 local call = redis.call
 local pack, unpack_from, band, bor, bnot = struct.pack, struct.unpack, bit.band, bit.bor, bit.bnot

@@ -33,8 +33,10 @@ end
 local function refreshed(h)
   local ttl = lifetime(h)
   if h.expires == 0 then
-    if REQUIRED == 0 or (ttl == 0 and MAX_AGE == 0) then return 0 end
-    return math.max(after(h, ttl), now + 1000)
+    if REQUIRED == 0 then return 0 end
+    -- A thread that must expire and does not is put right; never into the past, which would remove it unseen.
+    local at = after(h, ttl ~= 0 and ttl or TTL)
+    return at ~= 0 and math.max(at, now + 1000) or 0
   end
   if ttl == 0 then return h.expires end
   return math.max(h.expires, after(h, ttl))

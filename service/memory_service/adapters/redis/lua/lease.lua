@@ -6,6 +6,8 @@ if holder and holder ~= ARGV[2] then return 0 end
 if ARGV[3] == '0' then
   if holder then call('DEL', key) end
 else
+  -- A removal first: a full Redis then takes the lease too, and its worker is who makes room.
+  call('DEL', key)
   call('SET', key, ARGV[2], 'PX', ARGV[3])
 end
 return 1

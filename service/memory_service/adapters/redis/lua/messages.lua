@@ -1,4 +1,4 @@
--- Messages in and out of a thread: append, replace, clear, delete, restore. Each plans in locals, then writes.
+-- Putting a batch of messages into a thread: planned in locals against every limit, then written.
 
 local ID = '^{"tokens":(%d+),"id":"%d+%-(%d+)"'
 local TOOL = '^{"tokens":%d+,"id":"%d+%-%d+","role":"tool"'
@@ -134,12 +134,4 @@ local function put(op, h, dead, b, replacing)
   count(0, op.count - leave - gone.n - gone.y, b.tokens - left_tokens - gone.tokens, b.bytes - gone.bytes)
   emit_put(h, thread, dead, first, replacing and first - 1 or 0, seqs)
   return outcome(C_ok, flags, h, first, op.count, leave)
-end
-
-local function append(op, h, dead)
-  if op.count == 0 then return outcome(C_ok, 0, h) end
-  local at = h or newborn(op.partition)
-  local b = drafted(op, at)
-  if not b then return outcome(C_invalid_ttl, 0, h) end
-  return put(op, at, dead, b, false)
 end

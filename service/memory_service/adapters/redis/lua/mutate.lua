@@ -3,7 +3,6 @@
 -- ARGV: run id and epoch, policy, digests of the keyed operations, then the operations as codec.py packs them.
 
 local MATCH, ABSENT, DRY, KEYED = 1, 2, 4, 8
-local BUCKET, KEPT = 43200000, 86400000
 -- Answers that an Idempotency-Key repeats: what the mutation itself decided.
 local RECORDED = {[C_ok] = true, [C_settings_conflict] = true, [C_not_empty] = true, [C_system_cap] = true,
   [C_token_limit] = true, [C_thread_full] = true}
@@ -14,8 +13,8 @@ local records, recorded = {}, {}
 local function load_records(digests)
   local asked = {}
   for at = 1, #digests, 16 do asked[#asked + 1] = string.sub(digests, at, at + 15) end
-  local bucket = math.floor(now / BUCKET)
-  for age = 0, KEPT / BUCKET do
+  local bucket = math.floor(now / N_bucket)
+  for age = 0, N_kept / N_bucket do
     local found = call('HMGET', T .. K_idempotency .. (bucket - age), unpack(asked))
     for i, digest in ipairs(asked) do records[digest] = records[digest] or found[i] or nil end
   end
@@ -23,12 +22,12 @@ end
 
 local function save_records()
   if #recorded == 0 then return end
-  local bucket = math.floor(now / BUCKET)
+  local bucket = math.floor(now / N_bucket)
   local key = T .. K_idempotency .. bucket
   -- Refusals alone may meet a full Redis here; their record is a convenience, an answer is not.
   local reply = redis.pcall('HSET', key, unpack(recorded))
   if type(reply) ~= 'table' then
-    call('PEXPIREAT', key, (bucket + 1) * BUCKET + KEPT, 'NX')
+    call('PEXPIREAT', key, (bucket + 1) * N_bucket + N_kept, 'NX')
   end
 end
 
