@@ -9,10 +9,11 @@ default reads the same folder, or Memory manifests, or a plain memory.json.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -178,6 +179,29 @@ def load(path: str | Path) -> Loaded:
     root = Path(path)
     if not root.exists():
         raise FileNotFoundError(f"no definitions at {root}")
+    return _settled(lambda: _load(root), lambda: _snapshot(root))
+
+
+Result = TypeVar("Result")
+
+
+def _settled(read: Callable[[], Result], snapshot: Callable[[], object], *, tries: int = 5) -> Result:
+    """What `read` returns when nothing moved under it: the last of a few tries if something always does."""
+    for _ in range(tries - 1):
+        before = snapshot()
+        result = read()
+        if snapshot() == before:
+            return result
+    return read()
+
+
+def _snapshot(root: Path) -> str | None:
+    # The kubelet replaces all files of a projected volume at once, by renaming this link; the old ones then go.
+    link = root / "..data"
+    return os.readlink(link) if link.is_symlink() else None
+
+
+def _load(root: Path) -> Loaded:
     faults: list[Fault] = []
     readable: dict[str, Entry] = {}
     for file in _files(root):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from memory_crd.fields import Faults, JsonObject, Rule, Text, either
+from memory_crd.fields import Faults, JsonObject, Rule, either
+from memory_crd.scalars import Text
 
 LENGTH: Final = 64
 

@@ -12,26 +12,12 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from memory_crd import names, templates
 from memory_crd.errors import InvalidMemory
-from memory_crd.fields import (
-    NOTHING,
-    Choice,
-    Faults,
-    Integer,
-    JsonObject,
-    Nested,
-    Open,
-    Rule,
-    Setting,
-    Shaped,
-    Text,
-    matches,
-    pointer,
-    read,
-    write,
-)
+from memory_crd.fields import NOTHING, Faults, JsonObject, Rule, Setting, matches, pointer
 from memory_crd.implementations import Implementation
+from memory_crd.models import Nested, Open, Shaped, read, write
 from memory_crd.options import Filterable, Limits, Options, SemanticRecall, Ttl, WorkingMemory
 from memory_crd.references import EmbedderConfig, EnvRef, SecretRef, StorageConfig, VectorConfig, env_ref, is_template
+from memory_crd.scalars import Choice, Integer, Text
 
 __all__ = [
     "Embedder", "EnvRef", "Filterable", "Limits", "Memory", "Options", "SecretRef", "SemanticRecall", "Spec", "Storage",

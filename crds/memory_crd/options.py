@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from memory_crd.fields import Boolean, Choice, Duration, Integer, Items, Nested, Number, Open, Rule, Setting, Text
+from memory_crd.fields import Rule, Setting
+from memory_crd.models import Items, Nested, Open
+from memory_crd.scalars import Boolean, Choice, Duration, Integer, Number, Text
 
 Scope = Literal["thread", "owner", "memory"]
 WorkingMemoryScope = Literal["thread", "owner"]

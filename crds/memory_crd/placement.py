@@ -7,20 +7,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from memory_crd import quantities
-from memory_crd.fields import (
-    Choice,
-    Entries,
-    Integer,
-    Items,
-    JsonObject,
-    Nested,
-    Open,
-    Quantity,
-    Rule,
-    Setting,
-    Text,
-    write,
-)
+from memory_crd.fields import JsonObject, Rule, Setting
+from memory_crd.models import Entries, Items, Nested, Open, write
+from memory_crd.scalars import Choice, Integer, Quantity, Text
 
 _LABEL_KEY = Text(317, r"^[A-Za-z0-9]([A-Za-z0-9_./-]*[A-Za-z0-9])?$", "a label key", least=1)
 _LABEL_VALUE = Text(63, r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$", "a label value")

@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
 
-from memory_crd.fields import Nested, Rule, Setting, Text, matches
+from memory_crd.fields import Rule, Setting, matches
+from memory_crd.models import Nested
+from memory_crd.scalars import Text
 
 SECRET_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 SECRET_KEY: Final = r"^[-._a-zA-Z0-9]+$"

@@ -14,8 +14,9 @@ from typing import Any, Final
 import yaml
 
 from memory_crd import names, status
-from memory_crd.fields import JsonObject, Nested, Rule
+from memory_crd.fields import JsonObject, Rule
 from memory_crd.memory import ID_LENGTH, ID_PATTERN, Spec
+from memory_crd.models import Nested
 from memory_crd.tenant import TenantSpec
 
 FILES: Final = {names.MEMORY_KIND: "memories.yaml", names.TENANT_KIND: "memorytenants.yaml"}

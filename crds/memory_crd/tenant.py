@@ -12,23 +12,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from memory_crd import names
 from memory_crd.errors import InvalidTenant
-from memory_crd.fields import (
-    Choice,
-    Faults,
-    Integer,
-    Items,
-    JsonObject,
-    Kind,
-    Nested,
-    Quantity,
-    Rule,
-    Setting,
-    Text,
-    read,
-    settings,
-    write,
-)
+from memory_crd.fields import Faults, JsonObject, Kind, Rule, Setting
+from memory_crd.models import Items, Nested, read, settings, write
 from memory_crd.placement import Amounts, Peer, PullSecret, Resources, Scheduling, enough
+from memory_crd.scalars import Choice, Integer, Quantity, Text
 
 __all__ = [
     "Amounts", "MemoryTenant", "Network", "Peer", "PullSecret", "Qdrant", "Redis", "Resources", "Scheduling", "Service",

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 from memory_crd import schema
 from memory_crd.errors import InvalidManifest
-from memory_crd.fields import Faults, read
+from memory_crd.fields import Faults
 from memory_crd.memory import Spec
+from memory_crd.models import read
 from memory_crd.tenant import TenantSpec
 
 from tests.memory_crd.documents import FULL, Json, damage

@@ -107,6 +107,13 @@ def test_a_projected_folder_is_read_back_as_it_was_written(tmp_path: Path) -> No
     assert loaded.faults == ()
 
 
+def test_a_volume_that_was_replaced_while_it_was_read_is_read_again() -> None:
+    links = iter(["one", "two", "two", "two"])
+    contents = iter(["half of one, half of two", "two"])
+
+    assert definitions._settled(lambda: next(contents), lambda: next(links)) == "two"
+
+
 def test_an_entry_gives_its_memory_back() -> None:
     assert entry("notes", storage={"use": "redis"}).memory("shop") == memory("notes", storage={"use": "redis"})
 
