@@ -101,8 +101,3 @@ golden: $(INSTALLED) ## Write the golden files; read their diff
 .PHONY: clean
 clean: down ## Remove everything that was made here: .venv, models, caches
 	rm -rf $(VENV) .cache .memory-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-
-.PHONY: crd
-crd: $(INSTALLED) ## Generate the resource definitions from the model, and the chart's copies of them
-	@$(BIN)/python -m memory_crd.schema
-	@$(BIN)/python -m charts.sync

@@ -22,7 +22,8 @@ class Text:
 
     def read(self, value: object, path: str, faults: Faults) -> Any:
         if not isinstance(value, str):
-            return faults.add(path, f"must be a string, not {show(value)}")
+            # The value is not shown: it may be a credential written as a number.
+            return faults.add(path, "must be a string")
         if not self.least <= len(value) <= self.most:
             return faults.add(path, f"must have {self.least} to {self.most} characters, not {len(value)}")
         if self.pattern and not matches(self.pattern, value):
