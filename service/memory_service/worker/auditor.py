@@ -1,0 +1,128 @@
+"""Compares history and vectors, and repairs both ways.
+
+A vector store cannot fence off a worker that lost its lease in the middle of a call, and volumes can be restored from
+different days. So points without a living message are deleted, and messages without a point go on the outbox again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from memory_service.adapters.vectors.index import QdrantIndex
+from memory_service.errors import Unavailable
+from memory_service.model import Removals
+from memory_service.worker.keeper import Keeper, enqueue_thread
+from memory_service.worker.lease import UPKEEP, Lease, LeaseLost
+from memory_service.worker.subject import Subject
+
+FIRST_SECONDS: Final = 20.0
+EVERY_SECONDS: Final = 300.0
+PAGE: Final = 256
+PACE_SECONDS: Final = 0.05
+"""Pause between two pages, so that an audit is never the load."""
+SETTLE_SECONDS: Final = 30.0
+"""How long the outbox may take to be empty before messages count as missing."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What one audit found: points seen, points without message (deleted), messages without point (enqueued)."""
+
+    points: int = 0
+    orphans: int = 0
+    threads: int = 0
+    missing: int = 0
+
+
+class Auditor:
+    """Audits one memory now and then, or when asked."""
+
+    def __init__(self, subject: Subject, keeper: Keeper, *, pace: float = PACE_SECONDS) -> None:
+        self._subject = subject
+        self._keeper = keeper
+        self._index = QdrantIndex(subject.vectors, subject.tenant, subject.id)
+        self._pace = pace
+
+    async def run(self) -> None:
+        """Audit until cancelled; what is away is met again next time."""
+        await asyncio.sleep(FIRST_SECONDS)
+        while True:
+            try:
+                await self.audit()
+            except (Unavailable, LeaseLost) as error:
+                log.info("memory %s: no audit now: %s", self._subject.id, error)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def audit(self) -> Audit:
+        """Compare and repair. Raises Unavailable, or LeaseLost while another worker audits."""
+        subject = self._subject
+        await self._keeper.targets()
+        async with Lease(subject.outbox, UPKEEP, subject.token, subject.clock) as lease:
+            points, orphans = await self._orphans(lease)
+            threads, missing = await self._missing(lease)
+        subject.metrics.series("memory_orphan_vectors", subject.id).set(orphans)
+        if orphans or missing:
+            log.warning("memory %s: audit deleted %d orphans, enqueued %d messages", subject.id, orphans, missing)
+        return Audit(points, orphans, threads, missing)
+
+    async def _orphans(self, lease: Lease) -> tuple[int, int]:
+        """Points in all and those whose message is gone for ever: ids are never used again, so deleting is safe."""
+        points = orphans = 0
+        cursor: str | None = None
+        while True:
+            await lease.keep()
+            page, cursor = await self._index.scroll(cursor=cursor, most=PAGE)
+            alive = await self._subject.outbox.texts(page)
+            dead = tuple(candidate for candidate, text in zip(page, alive, strict=True) if text is None)
+            if dead:
+                await self._index.remove(Removals(candidates=dead))
+            points += len(page)
+            orphans += len(dead)
+            if cursor is None:
+                return points, orphans
+            await asyncio.sleep(self._pace)
+
+    async def _missing(self, lease: Lease) -> tuple[int, int]:
+        """Threads looked at, and messages enqueued because their thread has too few points."""
+        if await self._complete():
+            return 0, 0
+        threads = missing = 0
+        async for facts in self._subject.outbox.walk(most=PAGE):
+            await lease.keep()
+            threads += 1
+            if await self._lacks(facts.thread):
+                missing += await enqueue_thread(self._subject, facts.thread)
+            await asyncio.sleep(self._pace / 10)
+        return threads, missing
+
+    async def _complete(self) -> bool:
+        """True when there are as many points as messages, once the outbox has been emptied."""
+        subject = self._subject
+        deadline = subject.clock() + SETTLE_SECONDS
+        while True:
+            totals = await subject.store.totals()
+            if totals.outbox_depth == 0 and await self._index.count() == totals.messages:
+                return True
+            if totals.outbox_depth == 0 or subject.clock() > deadline:
+                return False
+            await asyncio.sleep(0.2)
+
+    async def _lacks(self, thread: str) -> bool:
+        """True when the thread has fewer points than messages although all its writes are indexed."""
+        subject = self._subject
+        facts = await subject.store.facts(thread)
+        if not facts.exists or await self._index.count_thread(facts.incarnation) >= facts.messages:
+            return False
+        deadline = subject.clock() + SETTLE_SECONDS
+        while not await subject.store.indexed(facts.version):
+            if subject.clock() > deadline:
+                return False  # it is on its way
+            await asyncio.sleep(0.1)
+        points = await self._index.count_thread(facts.incarnation)
+        again = await subject.store.facts(thread)
+        return again.version == facts.version and points < again.messages
