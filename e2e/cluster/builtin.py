@@ -1,6 +1,5 @@
 """The built-in cluster: one real node made of processes of this machine. Linux and root; no container engine."""
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from e2e.cluster.containerd import Containerd
 from e2e.cluster.daemons import Daemons
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.identity import Identity
-from e2e.cluster.images import pause
-from e2e.cluster.images.oci import Archive
+from e2e.cluster.images import catalogue, pause
 from e2e.cluster.layout import NODE, NODE_ENDPOINT, Layout
 from e2e.cluster.progress import step
-from e2e.cluster.protocol import Command, Status
+from e2e.cluster.protocol import Command, References, Status
 from e2e.cluster.shell import run
 
 
@@ -57,13 +55,12 @@ class Builtin:
         if not self._cgroup.exists() and not self.identity.state.exists() and not spaces.exist(self.identity):
             return
         with step("stopping the node"):
-            self._cgroup.kill()
+            self._cgroup.kill()  # what runs in the node's network only, such as a port-forward, comes next
             spaces.kill_strangers(self.identity)
             spaces.remove(self.identity)
             self._cgroup.remove()
-            shutil.rmtree(self.identity.state, ignore_errors=True)
-        if self.identity.state.exists():
-            raise ClusterError(f"{self.identity.state} could not be removed: something still uses it")
+            if self.identity.state.exists():
+                shutil.rmtree(self.identity.state)
 
     def status(self) -> Status:
         """Ask for each process, the API server and the node's condition."""
@@ -84,14 +81,16 @@ class Builtin:
             **self.environ,
             "KUBECONFIG": str(self.kubeconfig),
             "PATH": f"{folder}:{self.environ.get('PATH', '')}:/usr/sbin:/sbin",
-            "MEMORY_CLUSTER_KIND": "builtin",
         }
-        self._cgroup.add(os.getpid(), "exec")
         return Command((*spaces.enter(self.identity, mounts=False), *words), environment)
 
-    def load(self, archives: Sequence[Archive]) -> list[str]:
-        """Import the archives that containerd does not hold yet."""
-        return Containerd(self.identity).load(archives)
+    def provide_images(self) -> References:
+        """Build without an engine; a registry is never asked, so every image is ours."""
+        images = catalogue.build(self.environ)
+        with step("giving the images to the node"):
+            Containerd(self.identity).load(images)
+        names = {catalogue.repository(image.name): image.name for image in images}
+        return References(names[catalogue.PLATFORM], names[catalogue.REDIS], names[catalogue.VECTORS])
 
     @property
     def _outside(self) -> Layout:
@@ -131,7 +130,7 @@ class Builtin:
 
     def _start_node(self, daemons: Daemons) -> None:
         with step("starting the node, DNS and storage"):
-            Containerd(self.identity).load([pause.archive(daemons.programs, self.identity.state)])
+            Containerd(self.identity).load([pause.image(daemons.programs, self.identity.state)])
             for component in components.workers(self._inside):
                 daemons.start(component)
             kubectl = str(daemons.programs.path("kubectl"))

@@ -98,6 +98,7 @@ def _apiserver(layout: Layout, endpoint: Endpoint) -> Component:
         "client-ca-file": pki / "ca.crt",
         "tls-cert-file": pki / "kube-apiserver.crt",
         "tls-private-key-file": pki / "kube-apiserver.key",
+        "kubelet-preferred-address-types": "InternalIP",
         "kubelet-certificate-authority": pki / "ca.crt",
         "kubelet-client-certificate": pki / "apiserver-kubelet-client.crt",
         "kubelet-client-key": pki / "apiserver-kubelet-client.key",

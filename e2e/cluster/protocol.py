@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from e2e.cluster.images.oci import Archive
-
 
 @dataclass(frozen=True)
 class Status:
@@ -15,6 +13,15 @@ class Status:
     ready: bool
     parts: Mapping[str, str] = field(default_factory=dict)
     logs: Path | None = None
+
+
+@dataclass(frozen=True)
+class References:
+    """The images to install with; None means the product's default, pulled from its public registry."""
+
+    platform: str
+    redis: str | None = None
+    qdrant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,6 @@ class Cluster(Protocol):
         """Prepare `words` to run where services of the cluster are reachable, kubectl and helm on PATH."""
         ...
 
-    def load(self, archives: Sequence[Archive]) -> list[str]:
-        """Make images known to the node; return the names of those that were not there yet or have changed."""
+    def provide_images(self) -> References:
+        """Build the images, make them known to the nodes (only what changed), and say how to refer to them."""
         ...

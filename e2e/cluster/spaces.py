@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from e2e.cluster.errors import ClusterError
@@ -26,7 +26,7 @@ def create(identity: Identity) -> None:
     """Make whatever is missing; safe to repeat, also after a reboot."""
     if not identity.network_namespace.exists():
         _create_network(identity.slug)
-    if not os.path.ismount(identity.mount_namespace):
+    if not mounted(identity.mount_namespace):
         try:
             _create_mounts(identity)
         except BaseException:
@@ -43,7 +43,13 @@ def remove(identity: Identity) -> None:
 
 def exist(identity: Identity) -> bool:
     """Tell whether either namespace is there."""
-    return identity.network_namespace.exists() or os.path.ismount(identity.mount_namespace)
+    return identity.network_namespace.exists() or mounted(identity.mount_namespace)
+
+
+def mounted(place: Path) -> bool:
+    """Tell whether something is mounted there; os.path.ismount overlooks a folder bound to itself."""
+    rows = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return str(place) in {row[4].replace("\\040", " ") for row in rows}
 
 
 def enter(identity: Identity, *, mounts: bool) -> list[str]:
@@ -60,13 +66,22 @@ def dial(identity: Identity) -> Callable[[str, int], socket.socket]:
 
 
 def kill_strangers(identity: Identity) -> None:
-    """Kill what is in the node's network or mounts without being in its control group (a hand-made nsenter)."""
+    """Kill what is in the node's network or mounts but not in its control group: commands of `exec`, say.
+
+    This process and those it runs under are spared, because tests may run inside and take the node down themselves.
+    """
     ours = {_inode(identity.network_namespace), _inode(identity.mount_namespace)} - {None}
-    for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
-        theirs = {_inode(Path(f"/proc/{pid}/ns/{kind}")) for kind in ("net", "mnt")}
-        if ours & theirs and pid != os.getpid():
+    pids = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()}
+    for pid in pids - set(_lineage(os.getpid())):
+        if ours & {_inode(Path(f"/proc/{pid}/ns/{kind}")) for kind in ("net", "mnt")}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _lineage(pid: int) -> Iterator[int]:
+    while pid > 0:
+        yield pid
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _create_network(name: str) -> None:
@@ -89,7 +104,7 @@ def _create_mounts(identity: Identity) -> None:
     """A namespace outlives its creator while a file on a private mount refers to it, as iproute2 does for networks."""
     holder = identity.mount_namespace.parent
     holder.mkdir(parents=True, exist_ok=True)
-    if not os.path.ismount(holder):
+    if not mounted(holder):
         run("mount", "--bind", holder, holder)
         run("mount", "--make-private", holder)
     identity.mount_namespace.touch()
@@ -109,9 +124,9 @@ def _create_mounts(identity: Identity) -> None:
 
 
 def _unmount(identity: Identity) -> None:
-    for mounted in (identity.mount_namespace, identity.mount_namespace.parent):
-        while os.path.ismount(mounted):
-            run("umount", mounted)
+    for place in (identity.mount_namespace, identity.mount_namespace.parent):
+        while mounted(place):
+            run("umount", place)
 
 
 def _inode(path: Path) -> int | None:

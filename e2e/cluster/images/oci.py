@@ -6,9 +6,10 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -49,12 +50,27 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Archive:
-    """An image on disk, ready to be imported: `digest` is that of its manifest, which names its whole content."""
+class Image:
+    """An image as its parts; an archive of it is written where one is wanted."""
 
     name: str
-    digest: str
-    path: Path
+    settings: Settings
+    layers: tuple[Layer, ...]
+
+    @property
+    def config(self) -> bytes:
+        """The configuration blob; no time in it, so that it depends on the content alone."""
+        return _json(configuration(self.settings, self.layers))
+
+    @property
+    def manifest(self) -> bytes:
+        """The manifest blob: the configuration and the layers, by digest."""
+        return _json(manifest_of(self.config, self.layers))
+
+    @property
+    def digest(self) -> str:
+        """What names the whole content."""
+        return f"sha256:{_sha256(self.manifest)}"
 
 
 def write_layer(entries: Iterable[Entry], path: Path) -> Layer:
@@ -75,26 +91,24 @@ def read_layer(path: Path) -> Layer:
     return Layer(path, f"sha256:{digest}", path.stat().st_size)
 
 
-def write_archive(name: str, settings: Settings, layers: tuple[Layer, ...], path: Path) -> Archive:
-    """Write the image as one OCI archive that containerd, podman, kind and Docker (25 and newer) import."""
-    config = _json(configuration(settings, layers))
-    manifest = _json(manifest_of(config, layers))
-    descriptor = {**_descriptor(_MANIFEST, manifest), "annotations": _names(name)}
-    partial = path.with_suffix(".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(partial, "w") as tar:
+def write_archive(image: Image, out: IO[bytes], without: AbstractSet[str] = frozenset()) -> None:
+    """Write an OCI archive to `out`, which need not seek. Layers whose digest is in `without` are left out.
+
+    containerd, podman, kind and Docker (25 and newer) import it; a part can only be left out when the reader has it.
+    """
+    descriptor = {**_descriptor(_MANIFEST, image.manifest), "annotations": _names(image.name)}
+    with tarfile.open(fileobj=out, mode="w|") as tar:
         _add(tar, Entry("oci-layout", _json({"imageLayoutVersion": "1.0.0"})))
         _add(tar, Entry("index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [descriptor]})))
-        for blob in (config, manifest):
+        for blob in (image.config, image.manifest):
             _add(tar, Entry(f"blobs/sha256/{_sha256(blob)}", blob))
-        for layer in dict.fromkeys(layers):
-            _add(tar, Entry(f"blobs/{layer.digest.replace(':', '/')}", layer.path))
-    partial.rename(path)
-    return Archive(name, str(descriptor["digest"]), path)
+        for layer in dict.fromkeys(image.layers):
+            if layer.digest not in without:
+                _add(tar, Entry(f"blobs/{layer.digest.replace(':', '/')}", layer.path))
 
 
 def configuration(settings: Settings, layers: tuple[Layer, ...]) -> dict[str, Any]:
-    """Return the image's configuration; no time in it, so that it depends on the content alone."""
+    """Return what the configuration blob says."""
     return {
         "architecture": ARCHITECTURES[os.uname().machine],
         "os": "linux",
@@ -111,7 +125,7 @@ def configuration(settings: Settings, layers: tuple[Layer, ...]) -> dict[str, An
 
 
 def manifest_of(config: bytes, layers: tuple[Layer, ...]) -> dict[str, Any]:
-    """Return the manifest: the configuration and the layers, by digest."""
+    """Return what the manifest blob says."""
     blobs = [{"mediaType": _LAYER, "digest": layer.digest, "size": layer.size} for layer in layers]
     return {"schemaVersion": 2, "mediaType": _MANIFEST, "config": _descriptor(_CONFIG, config), "layers": blobs}
 
