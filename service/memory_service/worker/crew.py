@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -34,6 +34,9 @@ POLL_SECONDS: Final = 0.25
 FILL_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
+
+
+Loop = Callable[[], Awaitable[None]]
 
 
 class Source(Protocol):
@@ -126,7 +129,7 @@ class Crew:
 async def work(subject: Subject) -> None:
     """All loops of one memory, until cancelled. A loop that fails unexpectedly is logged and started again."""
     keeper = Keeper(subject)
-    loops = [Indexer(subject, keeper).run, Reaper(subject).run]
+    loops: list[Loop] = [Indexer(subject, keeper).run, Reaper(subject).run]
     if subject.enabled:
         loops += [Prober(subject).run, Auditor(subject, keeper).run, lambda: fill(subject, keeper)]
     else:
@@ -163,12 +166,12 @@ async def discard(subject: Subject, keeper: Keeper) -> None:
         await asyncio.sleep(FILL_SECONDS)
 
 
-async def _forever(subject: Subject, loop: Callable[[], object]) -> None:
+async def _forever(subject: Subject, loop: Loop) -> None:
     """The outermost seam of a memory's loop: a defect in one costs a log line, not the other loops."""
     backoff = Backoff(first=1.0)
     while True:
         try:
-            await loop()  # type: ignore[misc]
+            await loop()
         except Exception:
             log.exception("memory %s: %s failed and starts again", subject.id, loop)
             await asyncio.sleep(backoff.pause())

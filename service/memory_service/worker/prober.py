@@ -45,9 +45,7 @@ class Prober:
             return
         latency = round((self._subject.clock() - started) * 1000, 3)
         if board.reindexing:
-            board.degraded(
-                "vector", Reason.REINDEXING, "a new collection is being filled; until then words are searched"
-            )
+            board.degraded("vector", Reason.REINDEXING, "a new collection is filled; until then words are searched")
         else:
             board.worked("vector", latency)
 

@@ -1,7 +1,7 @@
 """Removes what has expired: headers, counters, index entries, and by way of the outbox the vectors.
 
-Nobody reads an expired message meanwhile: reads and the recall check compare times themselves. Any number of workers may
-reap one memory; a script removes each thread once.
+Nobody reads an expired message meanwhile: reads and the recall check compare times themselves. Any number of workers
+may reap one memory; a script removes each thread once.
 """
 
 from __future__ import annotations
