@@ -8,6 +8,7 @@ Floors, each looking only downwards:
 
     __main__            the process: settings, socket, signals
     web                 ASGI in, bytes out; the only place that knows HTTP
+    routes              method and path -> call
     api                 one function a call: body in, result out
     upkeep  catalog     when to flush and compact | the folders, the aliases, their crash safety
     collection          one collection: checked operations on one shard

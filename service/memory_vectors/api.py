@@ -13,6 +13,7 @@ from memory_vectors.catalog import Catalog
 from memory_vectors.collection import Collection
 from memory_vectors.errors import BadRequest, NotFound
 from memory_vectors.requests import indexes, points, queries
+from memory_vectors.upkeep import Policy
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ def collection_info(call: Call) -> Any:
     config = {
         "params": collection.schema.params(),
         "hnsw_config": {"m": 0, "ef_construct": 4, "full_scan_threshold": 0},
-        "optimizer_config": {"default_segment_number": 1, "flush_interval_sec": 30, "indexing_threshold": 0},
+        "optimizer_config": {
+            "default_segment_number": 1,
+            "flush_interval_sec": int(Policy.age),
+            "indexing_threshold": 0,
+        },
     }
     if collection.fault is not None:
         failed = {"status": "red", "optimizer_status": {"error": collection.fault}, "segments_count": 0}
@@ -173,7 +178,9 @@ def scroll(call: Call) -> Any:
 
 
 def count(call: Call) -> Any:
-    return {"count": call.collection.shard.count(queries.count(wire.decode(_COUNT, call.body)))}
+    shard, body = call.collection.shard, wire.decode(_COUNT, call.body)
+    # A shard has one segment, so its own number of points is exact, and there at once.
+    return {"count": shard.points() if body.filter is None else shard.count(queries.count(body))}
 
 
 def query(call: Call) -> Any:

@@ -3,7 +3,7 @@
 import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ class Collection:
         self._limits = limits
         self._shard: Shard | None = None
         self._compaction: Compaction | None = None
+        self._steps: Generator[None, None, None] | None = None
+        self._dead_before = 0
 
     @classmethod
     def create(cls, folder: Path, name: str, schema: Schema) -> None:
@@ -124,8 +126,7 @@ class Collection:
                 raise NotFound(f"No point with id {missing} found")
 
     def _write(self, operation: edge.UpdateOperation, size: int) -> None:
-        if files.free_bytes(self.folder) < self._limits.free_bytes:
-            raise EngineFailure(f"No space left on device: less than {self._limits.free_bytes} bytes are free")
+        self._check_room()
         self.shard.update(operation)
         self.unflushed_bytes += size
         if self.unflushed_since is None:
@@ -136,6 +137,10 @@ class Collection:
             except EngineFailure:
                 log.exception("compaction of %r is given up", self.name)
                 self._abandon_compaction()
+
+    def _check_room(self) -> None:
+        if files.free_bytes(self.folder) < self._limits.free_bytes:
+            raise EngineFailure(f"No space left on device: less than {self._limits.free_bytes} bytes are free")
 
     def flush(self) -> None:
         """Make everything durable against power loss too, and the log short."""
@@ -150,24 +155,43 @@ class Collection:
 
     def compact(self, points: int) -> bool:
         """One step of a compaction over `points` points, starting one if none is on; True when it is complete."""
-        if self._compaction is None:
-            self._compaction = self._start_compaction()
-            self.dead = 0
-            return False
+        if self._steps is None:
+            self._steps = self._compact(points)
         try:
-            if not self._compaction.step(points):
-                return False
-        except EngineFailure:
+            next(self._steps)
+        except StopIteration:
+            self._steps = None
+            return True
+        except (EngineFailure, OSError):
             self._abandon_compaction()
             raise
-        old, new = self.shard, self._compaction.target
+        return False
+
+    def _compact(self, points: int) -> Generator[None, None, None]:
+        """The whole compaction, giving the process back to requests at every `yield`."""
+        self._compaction = compaction = self._start_compaction()
+        self._dead_before, self.dead = self.dead, 0
+        yield
+        while not compaction.step(points):
+            self._check_room()
+            yield
+        compaction.target.flush()
+        yield
+        old = self._move_to(compaction.target)
+        try:
+            yield
+        finally:
+            old.close()
+            files.remove(old.folder)
+
+    def _move_to(self, new: Shard) -> Shard:
+        """Serve from `new`, from the moment that the description names it; the shard until now is returned."""
+        old = self.shard
         new.flush()
         self._describe(shard=new.folder.name)
         self._shard, self._compaction = new, None
         self.unflushed_bytes, self.unflushed_since = 0, None
-        old.close()
-        files.remove(old.folder)
-        return True
+        return old
 
     def _start_compaction(self) -> Compaction:
         number = int(self.description.shard.rpartition("-")[2]) + 1
@@ -176,12 +200,14 @@ class Collection:
         return Compaction(self.shard, Shard(folder))
 
     def _abandon_compaction(self) -> None:
-        if self._compaction is None:
-            return
-        target, self._compaction = self._compaction.target, None
-        self.dead = max(self.dead, self.description.dead)
-        target.close()
-        files.remove(target.folder)
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+        if self._compaction is not None:
+            target, self._compaction = self._compaction.target, None
+            self.dead += self._dead_before
+            target.close()
+            files.remove(target.folder)
 
     def close(self) -> None:
         """Flush and give the folder free."""

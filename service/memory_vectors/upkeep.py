@@ -74,6 +74,7 @@ class Upkeep:
             if flush_is_due(collection, now=time.monotonic(), last_request=self.last_request, policy=self._policy):
                 collection.flush()
                 self.flushes += 1
+                await asyncio.sleep(0)
             if compaction_is_due(dead=collection.dead, living=collection.shard.points(), policy=self._policy):
                 await self._compact(collection)
         except (EngineFailure, OSError) as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import qdrant_edge as edge
+from memory_vectors import wire
 from memory_vectors.collection import Collection
 from memory_vectors.errors import EngineFailure, NotFound
 from memory_vectors.limits import Limits
@@ -115,6 +116,18 @@ def test_a_compaction_that_was_cut_off_is_forgotten(folder):
     collection.close()
 
 
+def test_a_compaction_that_is_given_up_forgets_no_dead_point(folder):
+    collection = Collection.open(folder)
+    collection.upsert([point(number) for number in range(1, 51)], 1)
+    collection.delete([1, 2, 3], 1)
+    collection.compact(10)
+    collection.delete([4], 1)
+    collection.close()
+    collection = Collection.open(folder)
+    assert collection.dead == 4
+    collection.close()
+
+
 def test_the_number_of_dead_points_survives_a_restart(folder):
     collection = Collection.open(folder)
     collection.upsert([point(number) for number in range(1, 51)], 1)
@@ -128,7 +141,7 @@ def test_the_number_of_dead_points_survives_a_restart(folder):
 def test_true_and_false_are_not_numbers(collection):
     """The engine's bindings would take True for 1."""
     collection.upsert([edge.Point(1, {}, {"flag": True}), edge.Point(2, {}, {"flag": 1})], 1)
-    flagged = edge.Filter(must=[edge.FieldCondition("flag", match=filters._match_value(True, "flag"))])
+    flagged = filters.build(wire.Filter(must=wire.Condition(key="flag", match=wire.Match(value=True))))
     records, _ = collection.shard.scroll(edge.ScrollRequest(limit=10, filter=flagged))
     assert [record.id for record in records] == [1]
 

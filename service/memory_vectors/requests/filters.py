@@ -30,17 +30,17 @@ _TypedBool.__module__ = "numpy"
 _TypedBool.__name__ = _TypedBool.__qualname__ = "bool_"
 
 
-def build(filter: wire.Filter | None) -> edge.Filter | None:  # noqa: A002 - Qdrant's word
+def build(where: wire.Filter | None) -> edge.Filter | None:
     """The engine's filter. Raises VectorsError with the condition that is wrong."""
-    if filter is None:
+    if where is None:
         return None
-    within(_count(filter, LIMITS.filter_depth), LIMITS.conditions, "filter")
-    return _filter(filter)
+    within(_count(where, LIMITS.filter_depth), LIMITS.conditions, "filter")
+    return _filter(where)
 
 
-def every(filter: wire.Filter | None) -> edge.Filter:  # noqa: A002
+def every(where: wire.Filter | None) -> edge.Filter:
     """As `build`, but no filter is the filter that holds for every point."""
-    return build(filter) or edge.Filter()
+    return build(where) or edge.Filter()
 
 
 def by_ids(ids: list[wire.PointId]) -> edge.Filter:
@@ -54,11 +54,11 @@ def _list(conditions: list[wire.Condition] | wire.Condition | None) -> list[wire
     return conditions if isinstance(conditions, list) else [conditions]
 
 
-def _count(filter: wire.Filter, depth: int) -> int:  # noqa: A002
+def _count(where: wire.Filter, depth: int) -> int:
     """Conditions in a filter. Raises BadRequest when filters nest deeper than `depth`."""
     if depth == 0:
         raise BadRequest(f'Limit exceeded: more than {LIMITS.filter_depth} filters inside one another in "filter"')
-    conditions = _list(filter.must) + _list(filter.should) + _list(filter.must_not)
+    conditions = _list(where.must) + _list(where.should) + _list(where.must_not)
     return len(conditions) + sum(_count(nested, depth - 1) for nested in conditions if _is_nested(nested))
 
 
@@ -66,11 +66,11 @@ def _is_nested(condition: wire.Condition) -> bool:
     return condition.must is not None or condition.should is not None or condition.must_not is not None
 
 
-def _filter(filter: wire.Filter) -> edge.Filter:  # noqa: A002
+def _filter(where: wire.Filter) -> edge.Filter:
     return edge.Filter(
-        must=[_condition(condition) for condition in _list(filter.must)] or None,
-        should=[_condition(condition) for condition in _list(filter.should)] or None,
-        must_not=[_condition(condition) for condition in _list(filter.must_not)] or None,
+        must=[_condition(condition) for condition in _list(where.must)] or None,
+        should=[_condition(condition) for condition in _list(where.should)] or None,
+        must_not=[_condition(condition) for condition in _list(where.must_not)] or None,
     )
 
 
