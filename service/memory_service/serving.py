@@ -61,7 +61,7 @@ class Serving:
         stop: asyncio.Event,
         more: Sequence[Coroutine[Any, Any, None]] = (),
     ) -> None:
-        """Serve on both sockets until `stop`; a background task that fails ends the process, for its parent to restart."""
+        """Serve on both sockets until `stop`. A background task that fails ends the process: its parent restarts it."""
         background = [self._keep_definitions(), self.service.monitor.run(), *more]
         tasks = [asyncio.create_task(work) for work in background]
         greeting = asyncio.create_task(self._announce(api))

@@ -118,7 +118,7 @@ async def act(memory: OpenMemory, action: AnyAction, guard: Guard) -> Done:
         try:
             thread = ThreadId.read(thread)
         except ValueError as fault:
-            faults.append(Fault("/conversationId", ThreadId.code, f"renders to {thread[:64]!r}, which {fault}"))
+            faults.append(Fault("/conversationId", "invalid_thread", f"renders to {thread[:64]!r}, which {fault}"))
     content = ""
     if isinstance(action, StoreMessage):
         content, more = render(action.content, action.variables, "/content")

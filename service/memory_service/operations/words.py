@@ -1,13 +1,15 @@
 """The scalar words of the API, each with its grammar, its code and its JSON schema in one place.
 
-A word is read from plain JSON data by `read`, which raises ValueError with the remedy; web turns that into a fault.
+A word is read from plain JSON data by `read`, which raises ValueError with the remedy; web turns that into a fault with
+the word's code, or with that of the place it stands in when it has none. The classes name grammars and are never made:
+what is read is a plain str or int.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final
 
 from memory_crd import durations
 
@@ -22,7 +24,7 @@ MEMORY_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
 class Text(str):
     """A string that matches a pattern in full."""
 
-    code: ClassVar[str] = "invalid_field"
+    code: ClassVar[str | None] = None
     pattern: ClassVar[str]
     remedy: ClassVar[str]
     matcher: ClassVar[re.Pattern[str]]
@@ -31,10 +33,10 @@ class Text(str):
         cls.matcher = re.compile(cls.pattern.removeprefix("^").removesuffix("$").replace("+$", r"+\Z"), re.ASCII)
 
     @classmethod
-    def read(cls, raw: object) -> Self:
+    def read(cls, raw: object) -> str:
         if not isinstance(raw, str) or cls.matcher.fullmatch(raw) is None:
             raise ValueError(cls.remedy)
-        return cls(raw)
+        return raw
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -68,7 +70,6 @@ class AnyOwner(Text):
 class MessageId(Text):
     """A message's id: the incarnation of its thread, a hyphen, its number there."""
 
-    code = "invalid_parameter"
     pattern = MESSAGE_ID_PATTERN
     remedy = "must be a message id as the service gave it, such as 8-200"
 
@@ -79,8 +80,8 @@ class Duration(int):
     code: ClassVar[str] = "invalid_ttl"
 
     @classmethod
-    def read(cls, raw: object) -> Self:
-        return cls(durations.parse(raw))
+    def read(cls, raw: object) -> int:
+        return durations.parse(raw)
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -96,13 +97,13 @@ class Duration(int):
 class Moment(int):
     """An instant in milliseconds since the epoch, written in RFC 3339."""
 
-    code: ClassVar[str] = "invalid_field"
+    code: ClassVar[str | None] = None
 
     @classmethod
-    def read(cls, raw: object) -> Self:
+    def read(cls, raw: object) -> int:
         if not isinstance(raw, str):
             raise ValueError("must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
-        return cls(moments.parse(raw))
+        return moments.parse(raw)
 
     @classmethod
     def schema(cls) -> dict[str, Any]:

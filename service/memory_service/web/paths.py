@@ -54,9 +54,8 @@ def _check(names: list[str]) -> None:
 
 def _match(word: type[Text], name: str, place: str) -> None:
     if word.matcher.fullmatch(name) is None:
-        raise Refused(
-            word.code, f"the {place} in the path {word.remedy}", [Fault(f"path:{place}", word.code, word.remedy)]
-        )
+        code = word.code or "route_not_found"
+        raise Refused(code, f"the {place} in the path {word.remedy}", [Fault(f"path:{place}", code, word.remedy)])
 
 
 def _not_found() -> Refused:

@@ -165,7 +165,7 @@ def _dict(info: inspect.DictType, code: str, lax: bool) -> Reader:
 
 def _custom(info: inspect.CustomType, code: str, lax: bool) -> Reader:
     word: Any = info.cls
-    own_code = getattr(word, "code", code)
+    own_code = getattr(word, "code", None) or code
     digits = re.compile(r"[0-9]{1,12}", re.ASCII).fullmatch
 
     def read(raw: object, path: str, faults: list[Fault]) -> object:
