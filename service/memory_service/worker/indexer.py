@@ -39,23 +39,33 @@ class Indexer:
         self._subject = subject
         self._keeper = keeper
         self._backoff = [Backoff() for _ in range(PARTITIONS)]
+        self._news = [asyncio.Event() for _ in range(PARTITIONS)]
         self._words_only: set[tuple[int, str]] = set()
 
     async def run(self) -> None:
         """Drain every partition whenever something was written to one of them."""
-        async with asyncio.TaskGroup() as partitions:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
             for partition in range(PARTITIONS):
-                partitions.create_task(self._follow(partition))
+                group.create_task(self._follow(partition))
+
+    async def _listen(self) -> None:
+        """Tell every partition when something was written, also those that are busy with what came before."""
+        while True:
+            await self._subject.outbox.wait(timeout_ms=WAIT_MS)
+            for news in self._news:
+                news.set()
 
     async def _follow(self, partition: int) -> None:
         backoff = self._backoff[partition]
         while True:
+            self._news[partition].clear()
             try:
                 await self.drain(partition)
                 backoff.worked()
                 if not any(each.faults for each in self._backoff):
                     self._subject.board.worked("index")
-                await self._subject.outbox.wait(timeout_ms=WAIT_MS)
+                await self._news[partition].wait()
             except LeaseLost:
                 await asyncio.sleep(backoff.pause())
             except Unavailable as error:
