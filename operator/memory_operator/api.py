@@ -23,6 +23,8 @@ JSON_PATCH: Final = "application/json-patch+json"
 REQUEST_SECONDS: Final = 15.0
 WATCH_SILENCE_SECONDS: Final = 70.0
 POOL: Final = 24
+UNLIMITED: Final = 0
+USER_AGENT: Final = names.FIELD_MANAGER
 
 
 @dataclass(frozen=True)
@@ -35,26 +37,36 @@ class Listing:
 
 async def connect(kubeconfig: str | None, metrics: Metrics) -> "ApiServer":
     """Return a connection with the named kubeconfig, or with the pod's own service account when None."""
+    # Watches hold a connection each for as long as they last: they must not take those of requests.
+    requests, watches = await _client(kubeconfig, POOL), await _client(kubeconfig, UNLIMITED)
+    return ApiServer(requests, watches, metrics)
+
+
+async def _client(kubeconfig: str | None, connections: int) -> Any:
     configuration = kubernetes_client.Configuration()
-    configuration.connection_pool_maxsize = POOL
+    configuration.connection_pool_maxsize = connections
     loader: Any = kubernetes_config
     if kubeconfig is None:
         loader.load_incluster_config(client_configuration=configuration)
     else:
         await loader.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
-    return ApiServer(kubernetes_client.ApiClient(configuration), metrics)
+    client = kubernetes_client.ApiClient(configuration)
+    client.user_agent = USER_AGENT
+    return client
 
 
 class ApiServer:
     """Requests on kinds. Errors are those of `memory_operator.errors`, decided here once."""
 
-    def __init__(self, client: Any, metrics: Metrics) -> None:
+    def __init__(self, client: Any, watcher: Any, metrics: Metrics) -> None:
         self._client = client
+        self._watcher = watcher
         self._metrics = metrics
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._client.close()
+        await self._watcher.close()
 
     async def get(self, kind: Kind, tenant: str | None, name: str) -> Manifest:
         """Read one object; raise NotFound."""
@@ -154,10 +166,11 @@ class ApiServer:
         code = "none"
         try:
             # Serialised without the body: the client would copy it into models first.
-            method, url, headers, _, _ = await self._client.param_serialize(
+            client = self._watcher if verb == "watch" else self._client
+            method, url, headers, _, _ = await client.param_serialize(
                 method, path, query_params=list(query), header_params=headers, auth_settings=["BearerToken"]
             )
-            answer = await self._client.call_api(method, url, headers, body, _request_timeout=timeout)
+            answer = await client.call_api(method, url, headers, body, _request_timeout=timeout)
             code = str(answer.status)
             response: aiohttp.ClientResponse = answer.response
             return response

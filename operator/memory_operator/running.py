@@ -51,7 +51,7 @@ class Operator:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._queue: WorkQueue[str] = WorkQueue(meter=_Meter(parts.metrics))
+        self._queue: WorkQueue[str] = WorkQueue(meter=_Meter(parts.metrics), foreseen=ApiError)
         self._news = News(parts.cache, self._queue.add)
         self._listed = False
         parts.metrics.expose(self.figures)

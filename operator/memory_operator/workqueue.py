@@ -46,11 +46,18 @@ class WorkQueue(Generic[Key]):
     """Keys that wait for a worker; `run` serves them until it is cancelled."""
 
     def __init__(
-        self, *, backoff: Backoff | None = None, meter: QueueMeter | None = None, chance: Callable[[], float] = random
+        self,
+        *,
+        backoff: Backoff | None = None,
+        meter: QueueMeter | None = None,
+        chance: Callable[[], float] = random,
+        foreseen: type[Exception] = TimeoutError,
     ) -> None:
+        """Faults of the class `foreseen` are logged in a line, all others with their traceback."""
         self._backoff = backoff or Backoff()
         self._meter = meter or SilentMeter()
         self._chance = chance
+        self._foreseen = foreseen
         self._ready: deque[Key] = deque()
         self._since: dict[Key, float] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -104,8 +111,8 @@ class WorkQueue(Generic[Key]):
             key = self._take()
             try:
                 self._settle(key, await handle(key))
-            except Exception:
-                self._retry(key)
+            except Exception as error:
+                self._retry(key, error)
             finally:
                 self._release(key)
 
@@ -124,10 +131,11 @@ class WorkQueue(Generic[Key]):
         if wanted is not None:
             self.add(key, max(wanted, 0.001))
 
-    def _retry(self, key: Key) -> None:
+    def _retry(self, key: Key, error: Exception) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = self._backoff.delay(failures, self._chance())
-        log.exception("%s failed %d times in a row, again in %.1f s", key, failures, delay)
+        trace = None if isinstance(error, self._foreseen) else error
+        log.warning("%s failed %d times in a row, again in %.1f s: %s", key, failures, delay, error, exc_info=trace)
         self.add(key, delay)
 
     def _release(self, key: Key) -> None:
