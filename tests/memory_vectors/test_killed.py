@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-ROUNDS = int(os.environ.get("MEMORY_VECTORS_KILLS", "3"))
+ROUNDS = int(os.environ.get("MEMORY_VECTORS_KILLS", "2"))
 CONFIG = {"vectors": {"dense": {"size": 8, "distance": "Cosine"}}, "sparse_vectors": {"text": {"modifier": "idf"}}}
 
 

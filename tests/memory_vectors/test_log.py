@@ -60,7 +60,7 @@ def contents(catalog: Catalog) -> object:
     return api.scroll(api.Call(catalog, {"name": "notes"}, {}, body))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(updates, min_size=1, max_size=8))
 def test_a_killed_store_opens_with_the_same_points(steps):
     with tempfile.TemporaryDirectory() as scratch:

@@ -75,14 +75,28 @@ def name(store: Store) -> Iterator[str]:
 
 @pytest.fixture
 def notes(store: Store, name: str) -> str:
-    """A collection with two vectors, indexed fields and ten points: `n` from 1 to 10, threads a (1-4) and b."""
+    """The notes of `fill`, in a collection of this test's own."""
+    fill(store, name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def library(store: Store) -> Iterator[str]:
+    """The notes of `fill`, for tests that change nothing."""
+    shared = f"contract-{uuid.uuid4().hex[:12]}"
+    fill(store, shared)
+    yield shared
+    store.call("DELETE", f"/collections/{shared}")
+
+
+def fill(store: Store, name: str) -> None:
+    """Make a collection with two vectors, indexed fields and ten points: `n` from 1 to 10, threads a (1-4) and b."""
     config = {"vectors": {"dense": {"size": 3, "distance": "Cosine"}}, "sparse_vectors": {"text": {"modifier": "idf"}}}
     store.result("PUT", f"/collections/{name}", config)
     for field, schema in (("thread", "keyword"), ("n", "integer"), ("at", "datetime")):
         index = {"field_name": field, "field_schema": schema}
         store.result("PUT", f"/collections/{name}/index?wait=true", index)
     store.result("PUT", f"/collections/{name}/points?wait=true", {"points": [note(n) for n in range(1, 11)]})
-    return name
 
 
 def note(n: int) -> dict[str, Any]:

@@ -46,11 +46,11 @@ CASES = {
 
 
 @pytest.mark.parametrize(("filter_", "expected"), CASES.values(), ids=CASES.keys())
-def test_a_filter_finds(store, notes, filter_, expected):
+def test_a_filter_finds(store, library, filter_, expected):
     body = {"filter": filter_, "limit": 100, "with_payload": False}
-    found = store.result("POST", f"/collections/{notes}/points/scroll", body)["points"]
+    found = store.result("POST", f"/collections/{library}/points/scroll", body)["points"]
     assert [point["id"] for point in found] == expected
-    counted = store.result("POST", f"/collections/{notes}/points/count", {"filter": filter_, "exact": True})
+    counted = store.result("POST", f"/collections/{library}/points/count", {"filter": filter_, "exact": True})
     assert counted["count"] == len(expected)
 
 
@@ -69,8 +69,8 @@ def test_a_filter_finds(store, notes, filter_, expected):
     ids=["fraction", "mixed list", "key alone", "no time", "no id", "no key", "unknown field", "empty"],
 )
 @pytest.mark.parametrize("call", ["scroll", "count", "delete"])
-def test_a_condition_that_means_nothing_is_refused(store, notes, call, condition):
-    status, error = store.error("POST", f"/collections/{notes}/points/{call}", {"filter": {"must": [condition]}})
+def test_a_condition_that_means_nothing_is_refused(store, library, call, condition):
+    status, error = store.error("POST", f"/collections/{library}/points/{call}", {"filter": {"must": [condition]}})
     assert status in (400, 422)
     assert error
-    assert store.result("POST", f"/collections/{notes}/points/count", {})["count"] == 10
+    assert store.result("POST", f"/collections/{library}/points/count", {})["count"] == 10
