@@ -41,7 +41,7 @@ class App:
     def __init__(self, service: Service, pages: Mapping[str, Page]) -> None:
         self._service = service
         self._pages = pages
-        self._router = Router(routes=_starlette_routes(), default=_no_route)
+        self._router = Router(routes=_starlette_routes(), default=_no_route, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -74,9 +74,9 @@ class ManagementApp:
         page = self._pages.get(scope["path"])
         if page is None or call.method not in ("GET", "HEAD"):
             known = ", ".join(self._pages)
-            problem = problems.of_error(
-                Refused("route_not_found", f"this listener answers GET {known}"), call.request_id
-            )
-            await send_reply(call, Reply(404, msgspec.json.encode(problem)), send)
+            refusal = Refused("route_not_found", f"this listener answers GET {known}")
+            problem = problems.of_error(refusal, call.request_id)
+            body = msgspec.json.encode(problem)
+            await send_reply(call, Reply(404, body, content_type=problems.CONTENT_TYPE.encode()), send)
             return
         await send_reply(call, page(call.headers.get(b"accept", b"").decode("latin-1")), send)
