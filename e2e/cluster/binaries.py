@@ -1,6 +1,5 @@
 """The node's programs: built once from the Go module beside this file, then kept by content."""
 
-import fcntl
 import hashlib
 import os
 import re
@@ -8,11 +7,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster.errors import ClusterError
+from e2e.cluster.locks import one_at_a_time
 from e2e.cluster.paths import GO_MODULE, cache_home
 from e2e.cluster.progress import say, step
 from e2e.cluster.shell import last_lines, run
@@ -71,7 +70,7 @@ def ensure(environ: Mapping[str, str]) -> Binaries:
     """Return the programs, building them first when this content was never built on this machine (minutes)."""
     cache = cache_home(environ)
     cache.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(cache / "binaries.lock"):
+    with one_at_a_time(cache / "binaries.lock"):
         go, version = _find_go(cache, environ)
         folder = cache / "binaries" / content_key(_sources(), version)
         if not (folder / "kubectl").exists():
@@ -83,14 +82,6 @@ def _sources() -> Iterator[tuple[str, bytes]]:
     for path in GO_MODULE.rglob("*"):
         if path.suffix == ".go" or path.name in ("go.mod", "go.sum"):
             yield str(path.relative_to(GO_MODULE)), path.read_bytes()
-
-
-@contextmanager
-def _one_at_a_time(lock: Path) -> Iterator[None]:
-    """Two set-ups at once would only build the same thing twice as slowly."""
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _find_go(cache: Path, environ: Mapping[str, str]) -> tuple[Path, str]:

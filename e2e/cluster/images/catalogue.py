@@ -8,6 +8,7 @@ from pathlib import Path
 from e2e.cluster import debian
 from e2e.cluster.images import python, rootfs
 from e2e.cluster.images.oci import Entry, Image, Layer, Settings, read_layer, write_layer
+from e2e.cluster.locks import one_at_a_time
 from e2e.cluster.paths import REPOSITORY, cache_home
 from e2e.cluster.progress import say
 
@@ -43,14 +44,20 @@ def build(environ: Mapping[str, str]) -> list[Image]:
     debian.ensure(debian.IMAGES)
     cache = cache_home(environ) / "images"
     cache.mkdir(parents=True, exist_ok=True)
-    base = rootfs.layer(rootfs.PYTHON, cache)
-    dependencies = python.dependencies(REPOSITORY / "requirements" / "base.txt", base, cache)
-    return [*_product(base, dependencies, cache), *_stores(cache)]
+    with one_at_a_time(cache / "lock"):
+        return [*_product(cache), *_stores(cache)]
 
 
-def _product(base: Layer, dependencies: Layer, cache: Path) -> tuple[Image, ...]:
+def _product(cache: Path) -> tuple[Image, ...]:
     """Two names for the same layers: the platform, and `memory-vectors` where a real Qdrant would stand."""
-    layers = (base, dependencies, *_model(cache), python.product(REPOSITORY, base, cache))
+    base = rootfs.layer(rootfs.PYTHON, cache)
+    layers = (
+        base,
+        python.standard_library(base, cache),
+        python.dependencies(REPOSITORY / "requirements" / "base.txt", base, cache),
+        *_model(cache),
+        python.product(REPOSITORY, base, cache),
+    )
     platform = Settings(("memory-service",), _USER, _ENVIRONMENT, labels=_LABELS)
     vectors = Settings(("memory-vectors",), _USER, {**_ENVIRONMENT, **_QDRANT}, directory="/qdrant", labels=_LABELS)
     return (

@@ -18,9 +18,21 @@ from e2e.cluster.shell import run
 SITE = "usr/local/lib/python3.11/dist-packages"
 PYTHON_VERSION = "3.11"
 # Bump when the way a layer is made changes, so that cached ones are made again.
-_RECIPE = "1"
+_RECIPE = "2"
 _DROPPED_FOLDERS = {"tests", "__pycache__"}
-_DROPPED_SUFFIXES = {".pyi", ".h", ".hpp", ".pxd", ".c", ".cpp"}
+# The model has a layer of its own.
+_DROPPED_SUFFIXES = {".pyi", ".h", ".hpp", ".pxd", ".c", ".cpp", ".onnx"}
+
+
+def standard_library(base: Layer, cache: Path) -> Layer:
+    """Return the layer with the standard library's byte code, which Debian makes on installation only."""
+    path = cache / f"{_key('stdlib', base.digest.encode())}.tar"
+    if path.exists():
+        return read_layer(path)
+    with step("compiling the image's Python library"):
+        root = unpacked(base)
+        _compile(root / f"usr/lib/python{PYTHON_VERSION}", root, root)
+        return write_layer((entry for entry in _entries(root) if entry.name.endswith(".pyc")), path)
 
 
 def dependencies_key(lock: bytes) -> str:
@@ -40,7 +52,7 @@ def dependencies(lock: Path, base: Layer, cache: Path) -> Layer:
             "--python-version", PYTHON_VERSION, "--python-platform", f"{os.uname().machine}-manylinux_2_36",
             "--require-hashes", "--link-mode", "copy", "-r", lock)  # fmt: skip
         _prune(site)
-        _compile(stage, base, Path(scratch) / "root")
+        _compile(stage / SITE, stage, unpacked(base))
         return write_layer(_entries(stage), path)
 
 
@@ -55,7 +67,7 @@ def product(repository: Path, base: Layer, cache: Path) -> Layer:
         stage = Path(scratch) / "stage"
         zipfile.ZipFile(wheel).extractall(stage / SITE)
         _write_commands(stage)
-        _compile(stage, base, Path(scratch) / "root")
+        _compile(stage / SITE, stage, unpacked(base))
         return write_layer(_entries(stage), path)
 
 
@@ -81,7 +93,7 @@ def _write_commands(stage: Path) -> None:
 
 
 def _prune(site: Path) -> None:
-    """Leave out what no program imports: test suites, headers, type stubs, command wrappers of other projects."""
+    """Leave out what no program imports: test suites, headers, stubs, other projects' commands."""
     shutil.rmtree(site / "bin", ignore_errors=True)
     for folder, names, files in os.walk(site):
         for name in _DROPPED_FOLDERS.intersection(names):
@@ -92,18 +104,28 @@ def _prune(site: Path) -> None:
                 (Path(folder) / name).unlink()
 
 
-def _compile(stage: Path, base: Layer, root: Path) -> None:
-    """Compile with the very Python of the image, run from its unpacked root by that root's own loader.
+def unpacked(base: Layer) -> Path:
+    """Return the base layer as a folder beside it, unpacked once."""
+    root = base.path.with_suffix(".root")
+    if not root.exists():
+        with tempfile.TemporaryDirectory(dir=base.path.parent) as scratch:
+            with tarfile.open(base.path) as tar:
+                tar.extractall(Path(scratch) / "root", filter="fully_trusted")
+            (Path(scratch) / "root").rename(root)
+    return root
 
-    Byte code that is never checked against its source starts fastest and does not depend on file times.
+
+def _compile(folder: Path, stage: Path, root: Path) -> None:
+    """Compile `folder`, which becomes / + its path in `stage`, with the very Python of the image.
+
+    That Python runs from its unpacked root by that root's own loader. Byte code that is never checked against its
+    source starts fastest and does not depend on file times.
     """
-    with tarfile.open(base.path) as tar:
-        tar.extractall(root, filter="fully_trusted")
     loader = next(root.glob("lib64/ld-linux-*.so.2"), None) or next(root.glob("lib/ld-linux-*.so.1"))
     libraries = [str(path) for pattern in ("lib/*-linux-gnu", "usr/lib/*-linux-gnu") for path in root.glob(pattern)]
     run(loader, "--library-path", ":".join(libraries), root / f"usr/bin/python{PYTHON_VERSION}", "-m", "compileall",
         "-q", "-j", str(os.cpu_count() or 1), "--invalidation-mode", "unchecked-hash",
-        "-s", stage, "-p", "/", stage / SITE, env={"PYTHONHOME": str(root / "usr"), "PATH": ""})  # fmt: skip
+        "-s", stage, "-p", "/", folder, env={"PYTHONHOME": str(root / "usr"), "PATH": ""})  # fmt: skip
 
 
 def _entries(stage: Path) -> Iterator[Entry]:

@@ -1,6 +1,8 @@
 """The Debian layers: packages unpacked (not installed) by mmdebstrap, without what a container never reads."""
 
+import fnmatch
 import hashlib
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,9 +16,13 @@ from e2e.cluster.shell import run
 SUITE = "bookworm"
 USER = 65532
 _COMMON = ("base-files", "ca-certificates", "coreutils", "dash", "netbase", "tzdata")
-_DROPPED = ("dev", "proc", "sys", "run", "usr/share/locale", "usr/share/man", "usr/share/info", "usr/share/lintian",
-            "usr/share/perl5", "usr/share/bug", "usr/share/gdb", "usr/share/gcc", "var/cache", "var/lib/apt",
-            "var/lib/dpkg", "usr/share/zoneinfo/right", "lib/systemd", "usr/lib/systemd")  # fmt: skip
+# Paths and all below them. Perl is there for installation scripts, which do not run here.
+_DROPPED = (
+    *("dev", "proc", "sys", "run", "var/cache", "var/lib/apt", "var/lib/dpkg", "lib/systemd", "usr/lib/systemd"),
+    *(f"usr/share/{name}" for name in ("bug", "gcc", "gdb", "info", "lintian", "locale", "man", "perl", "perl5")),
+    *("usr/bin/perl*", "usr/lib/*/perl*", "usr/lib/*/libperl*", "usr/lib/*/gconv", "usr/share/zoneinfo/right"),
+)
+_LEFT_OUT = re.compile("|".join(fnmatch.translate(pattern) for pattern in _DROPPED))
 _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 _AUTHORITIES = "usr/share/ca-certificates/mozilla/"
 # What the packages' own installation scripts would have written.
@@ -71,7 +77,8 @@ def dropped(name: str) -> bool:
     """Tell whether a path of the root is left out: documentation (not licences), translations, package records."""
     if name.startswith("usr/share/doc/"):
         return not name.endswith(("/", "/copyright"))
-    return any(name.rstrip("/") == prefix or name.startswith(f"{prefix}/") for prefix in _DROPPED)
+    parts = name.rstrip("/").split("/")
+    return any(_LEFT_OUT.fullmatch("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
 
 
 def _kept(whole: Path, rootfs: Rootfs) -> Iterator[Entry]:
