@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster.errors import ClusterError
+from e2e.cluster.paths import REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,11 @@ class Background:
         words = [str(word) for word in command]
         with self.log.open("wb") as log:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY, start_new_session=True
             )
         self._pid_file.write_text(f"{process.pid}\n{Path(words[0]).name}\n")
+        while process.poll() is None and self.pid() is None:
+            time.sleep(0.01)  # for a moment a new program has no command line yet
 
     def waits_for(self, text: str, within: float = 20) -> str:
         """The line of its output that holds `text`. ClusterError with its last words when that never comes."""

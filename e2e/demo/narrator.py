@@ -61,7 +61,7 @@ class Narrator:
 
     def say(self, text: str) -> None:
         """One line of the story."""
-        self.console.print(Padding.indent(text, INDENT))
+        self.console.print(" " * INDENT + text)
 
     def command(self, words: Sequence[object]) -> None:
         """A command that is about to run, as it would be typed."""

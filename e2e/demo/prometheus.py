@@ -1,13 +1,14 @@
 """A real Prometheus beside the demo: Debian's, unpacked (never installed), scraping through the API server's proxy.
 
-`kubectl proxy` opens the API server on loopback for it. So one configuration works on every cluster that kubectl
-reaches, without credentials in a file, and nothing of the demo's has to run inside the cluster.
+`kubectl proxy` opens the API server on loopback, `discovery` lists what to scrape behind it. So the same works on every
+cluster that kubectl reaches, without credentials in a file, and nothing of the demo's has to run inside the cluster.
 """
 
 from __future__ import annotations
 
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from typing import Any, Final
 
 import httpx2
 import yaml
-from memory_crd import names
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.paths import cache_home
@@ -61,54 +61,11 @@ def _unpack(folder: Path) -> None:
     package.unlink()
 
 
-def config(api: str, operator_namespace: str) -> dict[str, Any]:
-    """What to scrape, as Prometheus reads it: the operator, and service and worker of every tenant.
-
-    `api` is HOST:PORT of the API server without credentials. Labels are those that the chart's monitors give.
-    """
-    service = (names.MANAGED_BY, names.COMPONENT_SERVICE)
+def config(targets: str) -> dict[str, Any]:
+    """Scrape what the URL `targets` lists, every second."""
     return {
         "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_SECONDS}s"},
-        "scrape_configs": [
-            _scrape("memory-operator", api, "metrics", ("Helm", "operator"), operator_namespace),
-            _scrape("memory-service", api, names.PORT_NAME_MANAGEMENT, service),
-            _scrape("memory-worker", api, names.PORT_NAME_WORKER_METRICS, service),
-        ],
-    }
-
-
-def _scrape(job: str, api: str, port: str, managed: tuple[str, str], namespace: str | None = None) -> dict[str, Any]:
-    """One job: the pods with the labels managed-by and component, at the port of that name, through the proxy."""
-    pod = "__meta_kubernetes_pod"
-    labels = "_label_app_kubernetes_io_"
-    discovery: dict[str, Any] = {"role": "pod", "api_server": f"http://{api}"}
-    if namespace:
-        discovery["namespaces"] = {"names": [namespace]}
-    return {
-        "job_name": job,
-        "kubernetes_sd_configs": [discovery],
-        "relabel_configs": [
-            {
-                "source_labels": [f"{pod}{labels}managed_by", f"{pod}{labels}component", f"{pod}_container_port_name"],
-                "regex": ";".join((*managed, port)),
-                "action": "keep",
-            },
-            {"source_labels": [f"{pod}_phase"], "regex": "Running", "action": "keep"},
-            {
-                "source_labels": ["__meta_kubernetes_namespace", f"{pod}_name", f"{pod}_container_port_number"],
-                "regex": "(.+);(.+);(.+)",
-                "replacement": "/api/v1/namespaces/$1/pods/$2:$3/proxy/metrics",
-                "target_label": "__metrics_path__",
-            },
-            {
-                "source_labels": [f"{pod}_name", f"{pod}_container_port_number"],
-                "separator": ":",
-                "target_label": "instance",
-            },
-            {"target_label": "__address__", "replacement": api},
-            {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
-            {"source_labels": [f"{pod}_name"], "target_label": "pod"},
-        ],
+        "scrape_configs": [{"job_name": "memory", "http_sd_configs": [{"url": targets, "refresh_interval": "1s"}]}],
     }
 
 
@@ -158,18 +115,20 @@ class Prometheus:
         return body["data"]
 
 
-def start(folder: Path, environ: Mapping[str, str], operator_namespace: str) -> Prometheus:
-    """Start both processes anew and wait until Prometheus answers; the data of an earlier run is dropped."""
+def start(folder: Path, environ: Mapping[str, str]) -> Prometheus:
+    """Start all three processes anew and wait until Prometheus answers; the data of an earlier run is dropped."""
     binary = program(environ)
+    stop(folder)
     proxy = Background(folder, "kubectl")
     proxy.start([shutil.which("kubectl") or "kubectl", "proxy", "--port=0"])
     api = proxy.waits_for("Starting to serve on").split()[-1]
+    discovery = Background(folder, "discovery")
+    discovery.start([sys.executable, "-m", "e2e.demo.discovery", api])
+    targets = discovery.waits_for("targets at").split()[-1]
 
     server = Background(folder, "prometheus")
-    server.stop()
-    shutil.rmtree(folder / "data", ignore_errors=True)
     settings = folder / "prometheus.yml"
-    settings.write_text(yaml.safe_dump(config(api, operator_namespace), sort_keys=False))
+    settings.write_text(yaml.safe_dump(config(targets), sort_keys=False))
     address = f"127.0.0.1:{_free_port()}"
     server.start(
         [
@@ -193,8 +152,8 @@ def running(folder: Path) -> Prometheus:
 
 
 def stop(folder: Path) -> None:
-    """End both processes and drop their data."""
-    for name in ("prometheus", "kubectl"):
+    """End all three processes and drop their data."""
+    for name in ("prometheus", "discovery", "kubectl"):
         Background(folder, name).stop()
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -58,7 +58,7 @@ class Story:
         why = "Debian's, scraping the operator and every tenant's service and worker each second."
         with self.narrator.step("Start a real Prometheus", why) as detail:
             detail("starting")
-            found = prometheus.start(self.state, os.environ, PLATFORM)
+            found = prometheus.start(self.state, os.environ)
             self.narrator.say(f"It answers at {found.url} inside the cluster's network.")
 
     # --- the tenant's team ----------------------------------------------------------------------------------------
