@@ -14,7 +14,7 @@ from e2e.demo.narrator import Narrator
 from e2e.stage import PLATFORM, Stage, chart_settings
 
 STATE: Final = REPOSITORY / ".cache" / "demo"
-STEPS: Final = 10
+STEPS: Final = 11
 SHELL: Final = "make demo-shell"
 
 
@@ -42,8 +42,8 @@ def farewell(narrator: Narrator) -> None:
         f"kubectl describe mem {story.MEMORY} -n {story.TENANT}",
         f"kubectl apply -n {story.TENANT} -f examples/scratchpad.yaml",
         f"kubectl port-forward -n {story.TENANT} svc/memory 8080 &",
-        f"python -m e2e.demo.board_check {url}          # every query of the Grafana board",
-        f"python -m e2e.demo.board_picture {url} board.svg  # the board, drawn with this data",
+        f".venv/bin/python -m e2e.demo.board_check {url}             # every query of the Grafana board",
+        f".venv/bin/python -m e2e.demo.board_picture {url} board.svg  # the board, drawn with this data",
     ):
         narrator.say(f"[yellow]$[/] {line}")
     narrator.console.print("[bold]Stop[/], and leave nothing behind:")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,9 @@ class Narrator:
     """Prints the story and remembers how long each step took: (title, seconds)."""
 
     total: int
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    console: Console = field(
+        default_factory=lambda: Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)
+    )
     told: list[tuple[str, float]] = field(default_factory=list)
 
     @classmethod

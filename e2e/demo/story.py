@@ -15,7 +15,6 @@ from e2e.cluster.errors import ClusterError
 from e2e.cluster.paths import REPOSITORY
 from e2e.demo import board_check, conversation, figures, prometheus
 from e2e.demo.narrator import Detail, Narrator
-from e2e.demo.prometheus import Prometheus
 from e2e.demo.service import Service, opened
 from e2e.kube import KubectlError, kubectl
 from e2e.stage import PLATFORM, install_command
@@ -44,7 +43,9 @@ class Story:
             self._recall(service)
             self._expire(service)
         self._look_around()
-        self._measure()
+        self._repair()
+        with opened(TENANT, MEMORY) as service:
+            self._measure(service)
 
     # --- the platform team ----------------------------------------------------------------------------------------
 
@@ -145,25 +146,38 @@ class Story:
             self._quote_command("kubectl", "get", "mem", "--all-namespaces")
             self._quote_command("kubectl", "get", "secret", "memory-connection", "-n", TENANT)
 
-    def _measure(self) -> None:
+    def _repair(self) -> None:
+        why = "The operator watches what it made; a steady state writes nothing, a change is put right at once."
+        with self.narrator.step("Somebody deletes a part", why) as detail:
+            part = ["networkpolicy/memory-redis", "-n", TENANT]
+            self._quote_command("kubectl", "delete", *part)
+            began = time.monotonic()
+            while not kubectl("get", *part, "--ignore-not-found", "-o", "name"):
+                detail("waiting for the operator")
+                if time.monotonic() - began > 30:
+                    raise ClusterError("the operator has not put the deleted NetworkPolicy back within 30 s")
+                time.sleep(0.1)
+            self.narrator.say(f"It is back after [bold]{time.monotonic() - began:.1f} s[/].")
+
+    def _measure(self, service: Service) -> None:
         why = "Health and time-to-live of every memory, as alerts and boards see them."
         with self.narrator.step("What Prometheus knows", why) as detail:
             found = prometheus.running(self.state)
-            self._until_scraped(found, detail)
+            deadline = time.monotonic() + 60
+            while missing := [*figures.missing(found), *board_check.silent(found)]:
+                detail(f"a little traffic, until Prometheus has seen {missing[0].split(':')[0]}")
+                if time.monotonic() > deadline:
+                    raise ClusterError(f"Prometheus lacks {'; '.join(missing)}; targets down: {found.down()}")
+                self._use(service)
             self.narrator.table("From Prometheus", ("what", "memory", "value"), figures.rows(found))
-            detail("running every query of the Grafana board")
-            silent = board_check.silent(found, within=45)
-            if silent:
-                raise ClusterError("queries of the Grafana board without data: " + "; ".join(silent))
             self.narrator.say(f"Every one of the {board_check.count()} queries of the Grafana board returns data.")
 
-    def _until_scraped(self, found: Prometheus, detail: Detail) -> None:
-        deadline = time.monotonic() + 45
-        while missing := figures.missing(found):
-            detail(f"waiting for {', '.join(sorted(missing))}")
-            if time.monotonic() > deadline:
-                raise ClusterError(f"Prometheus lacks {sorted(missing)}; targets down: {found.down()}")
-            time.sleep(0.5)
+    def _use(self, service: Service) -> None:
+        """A second of what an application does."""
+        service.append(conversation.GUEST, ("user", "Still looking around"))
+        service.call("GET", f"/threads/{conversation.SESSION}/messages", last=20)
+        service.call("POST", "/recall", {"query": conversation.QUESTION, "scope": "memory"})
+        time.sleep(1)
 
     # --- running commands -----------------------------------------------------------------------------------------
 
