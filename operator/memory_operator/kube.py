@@ -157,7 +157,7 @@ class KubeCluster:
 
     async def set_finalizer(self, memory: Manifest, *, present: bool) -> None:
         """Change the list of finalizers under a test of the resourceVersion, so that nobody else's is lost."""
-        metadata = memory["metadata"]
+        metadata = self._newest(memory)["metadata"]
         others = [name for name in metadata.get("finalizers") or () if name != names.FINALIZER]
         body = [
             {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
@@ -173,6 +173,14 @@ class KubeCluster:
                 raise Conflict(refused.status, refused.reason, refused.message) from refused
             raise
         self._cache.store(MEMORY, answer)
+
+    def _newest(self, memory: Manifest) -> Manifest:
+        """The same Memory as the last answer to a write of ours has it."""
+        metadata = memory["metadata"]
+        for known in self._cache.of(MEMORY, metadata["namespace"]):
+            if known["metadata"]["uid"] == metadata["uid"]:
+                return known
+        return memory
 
     async def patch_status(self, manifest: Manifest, status: dict[str, Any]) -> None:
         """Replace the status: every key that is there and not wanted any more is taken away."""

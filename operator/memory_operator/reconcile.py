@@ -83,6 +83,7 @@ class Reconciler:
         changes = self._plan(tenant, roster, observed)
         if changes.prune:  # an object must not go because a cache is stale
             observed, roster = await self._observe(namespace, await self._cluster.read(namespace))
+            tenant = _tenant(self._around.settings, observed)
             changes = self._plan(tenant, roster, observed)
         guards, releases = erasure.to_guard(roster), erasure.to_release(roster, observed.reports)
         if (changes or guards or releases) and await self._cluster.namespace_ends(namespace):

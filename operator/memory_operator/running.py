@@ -81,16 +81,20 @@ class Operator:
         ]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(loop) for loop in loops]
+
+            def stopping() -> None:
+                for task in tasks:
+                    task.cancel()
+
             await kopf.operator(
-                registry=registry_of(self._news),
+                registry=registry_of(self._news, stopping),
                 settings=kopf_settings(),
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
                 standalone=True,
                 stop_flag=stop,
             )
-            for task in tasks:
-                task.cancel()
+            stopping()
 
     # --- lists --------------------------------------------------------------------------------------------------------
 

@@ -46,8 +46,11 @@ class News:
         self._enqueue(tenant, CHILD_DELAY_SECONDS)
 
 
-def registry_of(news: News) -> kopf.OperatorRegistry:
-    """Return kopf's registry with one event handler a kind, and the credentials that kopf itself connects with."""
+def registry_of(news: News, stopping: Callable[[], None]) -> kopf.OperatorRegistry:
+    """Return kopf's registry: an event handler a kind, the credentials that kopf connects with, and what to do at last.
+
+    kopf waits for tasks that began after itself before it ends; `stopping` is where they are told.
+    """
     registry = kopf.OperatorRegistry()
     for kind in (MEMORY, TENANT, *LABELLED):
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)(_handler(news, kind))
@@ -55,6 +58,10 @@ def registry_of(news: News) -> kopf.OperatorRegistry:
     @kopf.on.login(registry=registry)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: Any) -> None:
+        stopping()
 
     return registry
 

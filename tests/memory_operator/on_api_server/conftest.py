@@ -1,8 +1,8 @@
 """The operator's own process on a real API server with real controllers; only kubelet and the service are stood in for.
 
 Pods are marked Ready, as a kubelet would; `Service` answers `/loaded` from the definitions in the ConfigMaps, as the
-memory service would. Each test has a namespace of its own out of those that the operator serves, with no more rights than
-`memory_operator.rbac` lists.
+memory service would. Each test has a namespace of its own out of those that the operator serves, and the operator has
+no more rights there than `memory_operator.rbac` lists.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ T = TypeVar("T")
 CRDS = Path(__file__).parents[3] / "crds"
 NAMESPACES = tuple(f"operator-{number}" for number in range(24))
 HOME = "operator-home"
+USER = f"system:serviceaccount:{HOME}:operator"
 PROOF_SECONDS = 1.0
 _free = iter(NAMESPACES)
 _addresses = itertools.count(1)
@@ -229,8 +230,7 @@ class World:
         return [
             f"{line['verb']} {line['objectRef']['resource']}/{line['objectRef'].get('name', '')}"
             for line in lines
-            if line["objectRef"].get("namespace") == self.namespace
-            and line["userAgent"].startswith(names.FIELD_MANAGER)
+            if line["objectRef"].get("namespace") == self.namespace and line["user"]["username"] == USER
         ]
 
 
