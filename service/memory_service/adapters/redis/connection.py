@@ -66,9 +66,9 @@ class Server:
 
 
 class Waiter:
-    """A caller's future and the commands it waits for; only the last reply is delivered, the first failure wins."""
+    """A caller's future and the commands it waits for. It gets the last reply, or all where `replies` is a list."""
 
-    __slots__ = ("commands", "due", "failure", "future", "identify", "script", "sent", "write")
+    __slots__ = ("commands", "due", "failure", "future", "identify", "replies", "script", "sent", "write")
 
     def __init__(self, commands: Sequence[Command], future: asyncio.Future[Any], write: bool) -> None:
         self.commands = commands
@@ -76,6 +76,7 @@ class Waiter:
         self.write = write
         self.due = len(commands)
         self.failure: ResponseError | None = None
+        self.replies: list[object] | None = None
         self.script: scripts.Script | None = None
         self.identify: tuple[list[Argument], int] | None = None
         self.sent = 0.0
@@ -85,13 +86,15 @@ class Waiter:
         self.due -= 1
         if isinstance(reply, ResponseError) and self.failure is None:
             self.failure = reply
+        if self.replies is not None:
+            self.replies.append(reply)
         if self.due:
             return False
         if not self.future.done():
             if self.failure is not None:
                 self.future.set_exception(translate(self.failure, write=self.write))
             else:
-                self.future.set_result(reply)
+                self.future.set_result(reply if self.replies is None else self.replies)
         return True
 
     def fail(self, error: Exception) -> None:
@@ -118,9 +121,14 @@ class Connection:
         """Send one command; the future has its reply. Raises (in the future) StorageUnavailable or StorageFull."""
         return self._submit([command], write).future
 
-    def transaction(self, commands: Sequence[Command]) -> asyncio.Future[Any]:
-        """Send commands as one MULTI; the future has the list of their replies."""
-        return self._submit([("MULTI",), *commands, ("EXEC",)], False).future
+    def pipeline(self, commands: Sequence[Command]) -> asyncio.Future[Any]:
+        """Send commands in one piece; the future has the list of their replies.
+
+        Others may come in between, though they rarely do. Not a MULTI: a full Redis refuses to queue even reads there.
+        """
+        waiter = self._submit(commands, False)
+        waiter.replies = []
+        return waiter.future
 
     def run(self, name: str, keys: Sequence[str], args: Sequence[Argument], *, write: bool) -> asyncio.Future[Any]:
         """Run a script by name, loading it when the server does not know it.
@@ -199,7 +207,7 @@ class Connection:
             except (RedisError, OSError, ValueError, Unsupported) as error:
                 failures += 1
                 self._down = translate(error, write=False)
-                log.warning("Redis is away: %s", self._down)
+                log.log(logging.WARNING if failures == 1 else logging.DEBUG, "Redis is away: %s", self._down)
                 self._give_up(self._down)
             finally:
                 if connection is not None:

@@ -23,7 +23,7 @@ class Documents:
         kind, name = _place(thread, owner)
         key = self._keys.key("document" if thread is not None else "owner_document", name)
         header = self._keys.header(name) if thread is not None else self._keys.memory
-        clock, raw, fields = await self._connection.transaction(
+        clock, raw, fields = await self._connection.pipeline(
             [("TIME",), ("GET", header), ("HMGET", key, "content", "version", "updated")]
         )
         content, version, updated = fields

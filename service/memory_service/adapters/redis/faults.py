@@ -8,7 +8,7 @@ from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissi
 from memory_service.errors import StorageFull, StorageUnavailable, Unavailable
 
 _UNAUTHORIZED = (AuthenticationError, AuthorizationError, NoPermissionError)
-_UNAUTHORIZED_TEXTS = ("NOAUTH", "WRONGPASS", "NOPERM", "no permissions")
+_UNAUTHORIZED_TEXTS = ("NOAUTH", "WRONGPASS", "NOPERM", "no permissions", "invalid username-password")
 
 
 class Unsupported(Exception):

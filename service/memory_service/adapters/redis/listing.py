@@ -81,7 +81,7 @@ class Lister:
     async def load(self, threads: Sequence[str]) -> tuple[int, list[Facts]]:
         """Redis's time, and facts of each thread."""
         keys = self._keys
-        clock, headers, settings = await self._connection.transaction(
+        clock, headers, settings = await self._connection.pipeline(
             [
                 ("TIME",),
                 ("MGET", *map(keys.header, threads)),

@@ -101,34 +101,44 @@ class Reader:
 
     async def facts(self, thread: str) -> Facts:
         """The thread as it is now."""
-        clock, header, settings = await self._connection.transaction(
-            [("TIME",), ("GET", self._keys.header(thread)), ("GET", self._keys.key("settings", thread))]
-        )
-        now = milliseconds(clock)
-        return facts_of(thread, alive(header, now), settings, now, self._ttl_ms)
+        header = ("GET", self._keys.header(thread))
+        while True:
+            clock, raw, settings, again = await self._connection.pipeline(
+                [("TIME",), header, ("GET", self._keys.key("settings", thread)), header]
+            )
+            if raw == again:
+                now = milliseconds(clock)
+                return facts_of(thread, alive(raw, now), settings, now, self._ttl_ms)
 
     async def read(self, thread: str, what: Slice) -> MessagePage:
         """A page of the thread's messages."""
         if what.last is not None:
-            if what.role is None and what.since is None and what.until is None and 0 < what.last <= _FAST:
-                return await self._newest(thread, what.last, what.newest_first)
+            fast = 0 < what.last <= _FAST and not _filtered(what)
+            if fast and (page := await self._newest(thread, what.last, what.newest_first)):
+                return page
             page = await self._page(thread, replace(what, newest_first=True, limit=what.last, after=None, before=None))
             cut_short = len(page.messages) < what.last
             page = replace(page, next_seq=page.next_seq if cut_short else None)
             return page if what.newest_first else replace(page, messages=page.messages[::-1])
         return await self._page(thread, what)
 
-    async def _newest(self, thread: str, most: int, newest_first: bool) -> MessagePage:
-        """The newest few, by plain commands: half of what a script around them would cost."""
+    async def _newest(self, thread: str, most: int, newest_first: bool) -> MessagePage | None:
+        """The newest few, by plain commands: half of what a script around them would cost.
+
+        None when a write came in between, which the script then sees as a whole.
+        """
         keys = self._keys
-        clock, raw, log, system = await self._connection.transaction(
+        clock, raw, log, system, again = await self._connection.pipeline(
             [
                 ("TIME",),
                 ("GET", keys.header(thread)),
                 ("LRANGE", keys.key("log", thread), -most, -1),
                 ("LRANGE", keys.key("system", thread), -most, -1),
+                ("GET", keys.header(thread)),
             ]
         )
+        if raw != again:
+            return None
         header = alive(raw, milliseconds(clock))
         if header is None:
             return MessagePage([], 0, 0, 0)

@@ -79,7 +79,7 @@ class RedisThreadStore:
         policy = self._policy
         if policy.refresh != "read":
             return False
-        clock, raw = await self._connection.transaction([("TIME",), ("GET", self._keys.header(thread))])
+        clock, raw = await self._connection.pipeline([("TIME",), ("GET", self._keys.header(thread))])
         if raw is None:
             return False
         header, now = codec.decode_header(raw), milliseconds(clock)
@@ -116,7 +116,7 @@ class RedisThreadStore:
     async def indexed(self, pos: int) -> bool:
         """True when every outbox partition is empty or starts behind `pos`."""
         commands = [("XRANGE", key, "-", "+", "COUNT", 1) for key in self._keys.outboxes()]
-        for entries in await self._connection.transaction(commands):
+        for entries in await self._connection.pipeline(commands):
             if entries and int(entries[0][0].split(b"-")[0]) <= pos:
                 return False
         return True

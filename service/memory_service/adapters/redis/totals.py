@@ -36,7 +36,7 @@ async def read_totals(connection: Connection, keys: Keys) -> Totals:
         *(("XLEN", stream) for stream in streams),
         *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in streams),
     ]
-    raw, due, hour, day, week, without, pinned, first, first_message, dead, *outbox = await connection.transaction(
+    raw, due, hour, day, week, without, pinned, first, first_message, dead, *outbox = await connection.pipeline(
         commands
     )
     epoch, pos, threads, messages, tokens, size = decode_memory(raw)

@@ -81,7 +81,7 @@ class Waker:
             return
         await asyncio.sleep(_PAUSE_SECONDS)
         streams = [key.decode() for key in written]
-        ends = await self._plain.transaction([("XREVRANGE", key, "+", "-", "COUNT", 1) for key in streams])
+        ends = await self._plain.pipeline([("XREVRANGE", key, "+", "-", "COUNT", 1) for key in streams])
         self._note(streams, ends, written)
 
     def _note(
