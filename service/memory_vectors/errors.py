@@ -21,6 +21,8 @@ class VectorsError(Exception):
 
     status: ClassVar[int] = 500
     prefix: ClassVar[str] = ""
+    endpoint: str = "unknown"
+    """The route that refused, for the metrics; set where the route is known."""
 
     def __init__(self, message: str) -> None:
         super().__init__(f"{self.prefix}{message}")

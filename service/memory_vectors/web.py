@@ -5,7 +5,8 @@ import contextlib
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ import msgspec
 
 from memory_vectors import VERSION, api, files, metrics, routes
 from memory_vectors.catalog import Catalog
-from memory_vectors.errors import TooLarge, Unauthorized, VectorsError
+from memory_vectors.errors import EngineFailure, TooLarge, Unauthorized, VectorsError
 from memory_vectors.limits import LIMITS
 from memory_vectors.upkeep import Policy, Upkeep
 
@@ -31,13 +32,27 @@ _ABOUT = {
     "version": VERSION,
     "api": "part of Qdrant 1.18",
 }
-_OPEN_PATHS = {
-    "/": (_JSON, msgspec.json.encode(_ABOUT)),
-    "/healthz": (_TEXT, b"healthz check passed"),
-    "/livez": (_TEXT, b"healthz check passed"),
-    "/readyz": (_TEXT, b"all shards are ready"),
-}
 _encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    endpoint: str
+    body: bytes
+    content_type: bytes = _JSON
+    status: int = 200
+
+
+_OPEN_PATHS = {
+    "/": _Answer("/", _encoder.encode(_ABOUT)),
+    "/healthz": _Answer("/healthz", b"healthz check passed", _TEXT),
+    "/livez": _Answer("/livez", b"healthz check passed", _TEXT),
+    "/readyz": _Answer("/readyz", b"all shards are ready", _TEXT),
+}
+
+
+class _ClientGone(Exception):
+    """The connection was closed before the whole body had come."""
 
 
 class Application:
@@ -72,39 +87,46 @@ class Application:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         method, path = scope["method"], scope["raw_path"].decode("ascii", "replace")
-        endpoint, content_type = path if path in _OPEN_PATHS else "unknown", _JSON
         try:
-            body = await _read(scope["headers"], receive)
-            if path in _OPEN_PATHS and method in ("GET", "HEAD"):
-                status, (content_type, answer) = 200, _OPEN_PATHS[path]
-            else:
-                self._authenticate(scope["headers"])
-                if path == "/metrics" and method == "GET":
-                    status, endpoint, content_type, answer = 200, path, _TEXT, self._metrics()
-                else:
-                    route, parts = routes.match(method, path)
-                    status, endpoint = 200, route.template
-                    answer = self._answer(route, parts, scope["query_string"], body, started)
-        except Unauthorized as error:
-            status, content_type, answer = error.status, _TEXT, str(error).encode()
+            answer = await self._answer(method, path, scope, receive)
+        except _ClientGone:
+            return
         except VectorsError as error:
-            status, answer = error.status, _failure(str(error), started)
-            if status >= 500:
+            answer = _refusal(error, started)
+            if error.status >= 500:
                 log.error("%s %s: %s", method, path, error, exc_info=error)
         except Exception:
             # The outermost seam: whatever else goes wrong must not take the other collections with it.
             log.exception("%s %s failed", method, path)
-            status, answer = 500, _failure("Service internal error", started)
-        self._requests.add(method, endpoint, status, time.perf_counter() - started)
-        headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(answer))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer})
+            answer = _refusal(EngineFailure("unexpected, see the log"), started)
+        self._requests.add(method, answer.endpoint, answer.status, time.perf_counter() - started)
+        headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
-    def _answer(self, route: routes.Route, parts: Any, query_string: bytes, body: bytes, started: float) -> bytes:
+    async def _answer(self, method: str, path: str, scope: Scope, receive: Receive) -> _Answer:
+        """Serve one request, its body read only once its key is known to be right."""
+        started = time.perf_counter()
+        if path in _OPEN_PATHS and method in ("GET", "HEAD"):
+            return _OPEN_PATHS[path]
+        self._authenticate(scope["headers"])
+        if path == "/metrics" and method == "GET":
+            return _Answer(path, self._metrics(), _TEXT)
+        route, parts = routes.match(method, path)
+        try:
+            body = await _read(scope["headers"], receive)
+            return _Answer(route.template, self._result(route, parts, scope["query_string"], body, started))
+        except VectorsError as error:
+            error.endpoint = route.template
+            raise
+
+    def _result(
+        self, route: routes.Route, parts: Mapping[str, str], query: bytes, body: bytes, started: float
+    ) -> bytes:
         self._upkeep.last_request = time.monotonic()
-        query = dict(parse_qsl(query_string.decode("ascii", "replace"), keep_blank_values=True))
-        api.check_query(query, route.query)
-        result = route.handler(api.Call(self._catalog, parts, query, body))
+        options = dict(parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True))
+        api.check_query(options, route.query)
+        result = route.handler(api.Call(self._catalog, parts, options, body))
         if isinstance(result, api.Leftover):
             self._remove_later(result)
             result = result.result
@@ -149,7 +171,7 @@ async def _read(headers: Headers, receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise VectorsError("the client went away")
+            raise _ClientGone
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         _check_size(size)
@@ -162,5 +184,9 @@ def _check_size(size: int) -> None:
         raise TooLarge(f"JSON payload ({size} bytes) is larger than allowed (limit: {LIMITS.body_bytes} bytes).")
 
 
-def _failure(message: str, started: float) -> bytes:
-    return _encoder.encode({"status": {"error": message}, "time": time.perf_counter() - started})
+def _refusal(error: VectorsError, started: float) -> _Answer:
+    """An error as Qdrant words it: JSON, but plain text where the key is wrong."""
+    if isinstance(error, Unauthorized):
+        return _Answer(error.endpoint, str(error).encode(), _TEXT, error.status)
+    body = {"status": {"error": str(error)}, "time": time.perf_counter() - started}
+    return _Answer(error.endpoint, _encoder.encode(body), status=error.status)

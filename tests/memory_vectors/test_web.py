@@ -1,5 +1,7 @@
 """The HTTP side: keys, health, metrics, and everything that is refused before it is looked at twice."""
 
+import socket
+
 import httpx2
 import pytest
 
@@ -210,3 +212,25 @@ def test_a_body_that_is_no_such_body_is_refused(server, notes, body):
     answer = server.client.put(f"{notes}/points", content=body)
     assert answer.status_code == 400
     assert answer.json()["status"]["error"].startswith("Format error in JSON body: ")
+
+
+def test_a_body_without_the_key_is_not_read(server):
+    """Headers that announce a body which never comes are answered at once."""
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(b"PUT /collections/x HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_client_that_leaves_in_the_middle_changes_nothing(server, notes):
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    head = f"PUT {notes}/points HTTP/1.1\r\nhost: x\r\napi-key: test-key\r\ncontent-length: 1000\r\n\r\n"
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(head.encode() + b'{"points": [')
+    assert server.result("POST", f"{notes}/points/count", {}) == {"count": 0}
+
+
+def test_refusals_are_counted_by_route(server, notes):
+    server.call("PUT", f"{notes}/points", {"points": []})
+    text = server.client.get("/metrics").text
+    assert 'rest_responses_total{method="PUT",endpoint="/collections/{name}/points",status="400"}' in text
