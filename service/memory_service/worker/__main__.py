@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -93,7 +92,8 @@ class Parts:
         local = LazyLocal(model_folder(settings.model), LOCAL_MODEL, LOCAL_DIMENSIONS)
         environ = self.environ if settings.tenant == names.LOCAL_TENANT else {}
         self._embedders = Embedders(local, settings.secrets, environ, self.metrics)
-        self._token = f"{settings.pod or socket.gethostname()}-{secrets.token_hex(6)}"
+        # The same after a restart of the same worker, which then need not wait for its own leases to end.
+        self._token = settings.pod or f"{socket.gethostname()}:{settings.socket or os.getpid()}"
 
     def open(self, entry: Entry) -> Subject:
         """A memory's ports; nothing is connected yet. Raises InvalidMemory for what this worker cannot do."""
