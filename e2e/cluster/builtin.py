@@ -68,9 +68,9 @@ class Builtin:
             return Status(False)
         names = [component.name for component in components.node(self._inside, NODE_ENDPOINT)]
         daemons = Daemons(self.identity, self._cgroup, Binaries(Path()))
-        parts = {name: "running" if daemons.alive(name) else "stopped" for name in names}
-        ready = self._server.ready() and self._node_ready()
-        return Status(ready, parts, self._outside.log)
+        alive = {name: daemons.alive(name) for name in names}
+        ready = all(alive.values()) and self._server.ready() and self._node_ready()
+        return Status(ready, {name: "running" if alive[name] else "stopped" for name in names}, self._outside.log)
 
     def command(self, words: Sequence[str]) -> Command:
         """Enter the node's network; the caller's files and terminal stay as they are."""
