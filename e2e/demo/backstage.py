@@ -14,6 +14,7 @@ from e2e.demo.narrator import Narrator
 from e2e.stage import PLATFORM, Stage, chart_settings
 
 STATE: Final = REPOSITORY / ".cache" / "demo"
+"""Where the demo's Prometheus lives, and the ids of what runs beside the cluster."""
 STEPS: Final = 11
 SHELL: Final = "make demo-shell"
 
@@ -51,11 +52,14 @@ def farewell(narrator: Narrator) -> None:
 
 
 def down(environ: Mapping[str, str]) -> int:
-    """Take away what the demo and the end-to-end suite started. On somebody's cluster: what the demo installed."""
+    """Take away what the demo and a kept end-to-end suite started, or the cluster that MEMORY_CLUSTER names alone.
+
+    On somebody's own cluster: what the demo installed there.
+    """
     prometheus.stop(STATE)
-    for name in ("demo", "e2e"):
-        stage = Stage.named(name, {**environ, "MEMORY_CLUSTER": name})
-        if environ.get("KUBE_CONTEXT") and name == "demo":
+    for name in [environ["MEMORY_CLUSTER"]] if environ.get("MEMORY_CLUSTER") else ["demo", "e2e"]:
+        stage = Stage.named(name, environ)
+        if environ.get("KUBE_CONTEXT"):
             _uninstall(stage)
         stage.cluster.down()
     print("Nothing of the demo is left.")
