@@ -190,6 +190,7 @@ class Reconciler:
             resolved = tenant if isinstance(tenant, Tenant) else None
             status = statuses.memory_status(case, conditions, resolved, self._around.now())
             if status != member.manifest.get("status"):
+                _tell_change(member, conditions)
                 await self._cluster.patch_status(member.manifest, status)
         if observed.inventory.tenant is not None:
             await self._report_tenant(observed.inventory.tenant, tenant, observed, judged)
@@ -218,6 +219,16 @@ def _tenant(settings: Settings, observed: Observed) -> Tenant | InvalidTenant:
         return resolve(observed.namespace, MemoryTenant.parse(manifest) if manifest else None, settings.defaults)
     except InvalidTenant as error:
         return error
+
+
+def _tell_change(member: Member, conditions: tuple[Condition, ...]) -> None:
+    """Log each condition whose status or reason is another than before."""
+    before = {one["type"]: one for one in (member.manifest.get("status") or {}).get("conditions") or ()}
+    for new in conditions:
+        old = before.get(new.type, {})
+        if (old.get("status"), old.get("reason")) != (new.status, new.reason):
+            where = f"{member.manifest['metadata']['namespace']}/{member.name}"
+            log.info("%s: %s is %s, %s: %s", where, new.type, new.status, new.reason, new.message or "no message")
 
 
 def _erases_more(roster: Roster) -> bool:
