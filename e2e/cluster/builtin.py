@@ -78,7 +78,7 @@ class Builtin:
             raise ClusterError("the cluster is not up; start it with: python -m e2e.cluster up")
         folder = binaries.ensure(self.environ).folder
         environment = {
-            **self.environ,
+            **without_proxies(self.environ),
             "KUBECONFIG": str(self.kubeconfig),
             "PATH": f"{folder}:{self.environ.get('PATH', '')}:/usr/sbin:/sbin",
         }
@@ -153,3 +153,8 @@ class Builtin:
             return bool(plain_get(spaces.dial(self.identity), *components.DNS_READY, "/ready") == "OK")
         except OSError:
             return False
+
+
+def without_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the machine's proxies: none can be reached from the node's network."""
+    return {name: value for name, value in environ.items() if not name.lower().endswith("_proxy")}

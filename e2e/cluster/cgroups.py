@@ -3,6 +3,7 @@
 A process cannot leave its group by forking, so what a crashed run left behind is found here too.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -79,11 +80,15 @@ class Cgroup:
 
 
 def _enable_controllers(root: Path) -> None:
-    """Version 2 only: hand every controller down, so that pods below can be limited."""
+    """Version 2 only: hand every controller down, so that pods below can be limited.
+
+    One that the machine keeps for itself is left to it; should kubelet need it, it says so in its log.
+    """
     control = root / "cgroup.subtree_control"
     if control.exists():
         for controller in (root / "cgroup.controllers").read_text().split():
-            control.write_text(f"+{controller}")
+            with contextlib.suppress(OSError):
+                control.write_text(f"+{controller}")
 
 
 def _tree(top: Path) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 import pytest
 
 from e2e.cluster.__main__ import arguments, main
+from e2e.cluster.builtin import without_proxies
 
 
 def test_a_command_keeps_its_own_options() -> None:
@@ -26,3 +27,9 @@ def test_an_error_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     said = capsys.readouterr().err
     assert "MEMORY_CLUSTER" in said
     assert "Traceback" not in said
+
+
+def test_a_command_inside_sees_no_proxy_of_the_machine() -> None:
+    environ = {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "localhost", "HOME": "/root"}
+
+    assert without_proxies(environ) == {"HOME": "/root"}
