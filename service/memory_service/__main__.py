@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(settings: Settings) -> int:
     source = DefinitionFiles(settings.memory)
     if not settings.embedded:
-        return _serve(settings, source, None)
+        return _serve(settings, source, None, settings.credentials)
     from memory_service import embedded
 
     entries = _declared(source, settings.memory)
@@ -52,7 +52,7 @@ def _run(settings: Settings) -> int:
         ephemeral_vectors=any(entry.spec.vector.use == "in-memory" for entry in entries),
     )
     try:
-        return _serve(parts.settings, source, parts)
+        return _serve(parts.settings, source, parts, settings.credentials)
     finally:
         parts.stop()
 
@@ -73,21 +73,21 @@ def _declared(source: DefinitionFiles, path: str) -> Sequence[Entry]:
     return loaded.entries
 
 
-def _serve(settings: Settings, source: DefinitionFiles, parts: Embedded | None) -> int:
+def _serve(settings: Settings, source: DefinitionFiles, parts: Embedded | None, api_keys: str | None) -> int:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_main(settings, source, parts))
+        return runner.run(_main(settings, source, parts, api_keys))
 
 
-async def _main(settings: Settings, source: DefinitionFiles, parts: Embedded | None) -> int:
+async def _main(settings: Settings, source: DefinitionFiles, parts: Embedded | None, api_keys: str | None) -> int:
     from memory_service.serving import Serving
     from memory_service.web.server import bind, stop_on_signals
 
     stop = asyncio.Event()
     stop_on_signals(stop)
     api, management = bind(settings.listen), bind(settings.management)
-    serving = Serving.build(settings, source, with_parts=parts is not None)
+    serving = Serving.build(settings, source, api_keys=api_keys, with_parts=parts is not None)
     gc.collect()
     gc.freeze()  # what is loaded now stays: the collector need not look at it again
     supervision = [parts.supervise()] if parts is not None else []

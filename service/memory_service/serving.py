@@ -43,14 +43,20 @@ class Serving:
     with_parts: bool
 
     @classmethod
-    def build(cls, settings: Settings, source: DefinitionFiles, *, with_parts: bool) -> Serving:
-        """Put the process together; nothing is connected yet. Raises InvalidSettings for unusable credentials."""
+    def build(
+        cls, settings: Settings, source: DefinitionFiles, *, api_keys: str | None, with_parts: bool
+    ) -> Serving:
+        """Put the process together; nothing is connected yet. Raises InvalidSettings for unusable API keys.
+
+        `api_keys` is the credentials folder that the caller gave, None to let everybody in. `with_parts` says that the
+        stores are children of this process, which then answers the management pages on the main port too.
+        """
         worker = WorkerSocket(settings.socket)
         backends = Backends(settings, worker)
         metrics = Metrics(CollectorRegistry())
         registry = Registry(source, backends.open, on_gone=metrics.forget)
         monitor = Monitor(registry, worker, lambda memory_id, health: _record(metrics, memory_id, health))
-        keys = _keys(settings)
+        keys = _keys(api_keys)
         service = Service(registry, monitor, worker, keys, metrics, pod=settings.pod or socket.gethostname())
         return cls(service, backends, keys, with_parts)
 
@@ -120,10 +126,10 @@ class Serving:
         return health is not None and health.checks[component].status == "ok"
 
 
-def _keys(settings: Settings) -> ApiKeys | OpenDoor:
-    if settings.credentials is None:
+def _keys(folder: str | None) -> ApiKeys | OpenDoor:
+    if folder is None:
         return OpenDoor()
-    path = Path(settings.credentials) / "api-key-sha256"
+    path = Path(folder) / "api-key-sha256"
     try:
         return ApiKeys(path)
     except (OSError, ValueError) as fault:
