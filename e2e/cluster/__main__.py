@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from rich.markup import escape
+
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.machine import cluster
 from e2e.cluster.progress import console
@@ -45,8 +47,11 @@ def main(words: Sequence[str] | None = None) -> int:
         chosen = cluster(control_plane_only=getattr(asked, "control_plane_only", False))
         return _perform(asked, chosen)
     except ClusterError as error:
-        console.print(f"[red]error:[/] {error}")
+        console.print(f"[red]error:[/] {escape(str(error))}")
         return 1
+    except KeyboardInterrupt:
+        console.print("stopped; `up` goes on from here, `down` removes what there is")
+        return 130
 
 
 def _perform(asked: argparse.Namespace, chosen: Cluster) -> int:
