@@ -18,6 +18,7 @@ from memory_service.adapters.redis.stores import RedisStores
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.metrics import WORKER, Families
+from memory_service.errors import VectorUnavailable
 from memory_service.model import Append, Delete, Draft, Outcome, QueryVectors, Role
 from memory_service.operations import moments
 from memory_service.operations.recall import RecallAnswer, RecallRequest, recall
@@ -85,24 +86,33 @@ class Rig:
 
     async def ask(self, query: str, **asked: Any) -> RecallAnswer:
         """Recall, by default over everything, at once consistent."""
-        asked = {"scope": "memory", "owner": "*", "strong": True, "timeout_ms": 8_000} | asked
+        asked = {"scope": "memory", "owner": "*", "strong": True, "timeout_ms": 25_000} | asked
         return await recall(self.memory, RecallRequest(query, **asked))
 
-    async def indexed(self, seconds: float = 20) -> None:
+    async def indexed(self, seconds: float = 60) -> None:
         """Return when everything written so far is indexed."""
         totals = await self.memory.store.totals()
         await eventually(lambda: self.memory.store.indexed(totals.pos), seconds)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """The worker's loops, while the block runs."""
+        """The worker's loops, while the block runs; by then the collection is there."""
         task = asyncio.create_task(work(self.subject))
         try:
+            await eventually(self._set_up)
             yield
         finally:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    async def _set_up(self) -> bool:
+        if not self.subject.enabled:
+            return True
+        with contextlib.suppress(VectorUnavailable):
+            await self.memory.index.ping()
+            return True
+        return False
 
     def redefined(self, *, embedder: TextEmbedder | None = None, **options: Any) -> Rig:
         """The same memory under another definition."""
@@ -157,7 +167,7 @@ def build(
     return Rig(redis, vectors, stores, vector_store, subject, memory, remote)
 
 
-async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+async def eventually(check: Callable[[], Any], seconds: float = 40) -> Any:
     """The first truthy answer of an awaitable check. Fails the test after the time."""
     deadline = time.monotonic() + seconds
     while True:

@@ -9,6 +9,7 @@ from memory_crd.status import Reason
 
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.errors import ServiceError, TextRefused, Unavailable
+from memory_service.worker.backoff import Backoff
 from memory_service.worker.embedding import no_embedder
 from memory_service.worker.pointing import PROBE
 from memory_service.worker.subject import Subject
@@ -27,10 +28,14 @@ class Prober:
         self._index = QdrantIndex(subject.vectors, subject.tenant, subject.id)
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled; more often at first and after a change for the worse."""
+        eager = Backoff(first=0.2, longest=PROBE_SECONDS)
         while True:
             await self.look()
-            await asyncio.sleep(PROBE_SECONDS)
+            well = all(check.status == "ok" for check in self._subject.board.checks().values())
+            if well:
+                eager.worked()
+            await asyncio.sleep(PROBE_SECONDS if well else eager.pause())
 
     async def look(self) -> None:
         """One look at every part."""

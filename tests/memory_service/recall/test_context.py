@@ -14,7 +14,7 @@ LISBON = "My flight to Lisbon leaves on the ninth of March."
 
 
 async def gather(rig: Rig, thread: str, **asked) -> ContextAnswer:
-    return await context(rig.memory, ContextRequest(thread, **({"strong": True, "timeout_ms": 8_000} | asked)))
+    return await context(rig.memory, ContextRequest(thread, **({"strong": True, "timeout_ms": 25_000} | asked)))
 
 
 def recalled(answer: ContextAnswer) -> list[str]:
