@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from memory_operator.api import connect
 from memory_operator.cache import Cache
+from memory_operator.doubts import Doubts
 from memory_operator.errors import SettingsError
 from memory_operator.kube import KubeCluster
 from memory_operator.metrics import Metrics
@@ -48,7 +49,7 @@ async def run(settings: Settings, kubeconfig: str | None, stop: asyncio.Event | 
     # Pods come and go and are asked rarely: their connections are not kept.
     connector = aiohttp.TCPConnector(limit=64, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
-        cluster, pods = KubeCluster(api, cache, now), HttpServicePods(session)
+        cluster, pods = KubeCluster(api, cache, now), HttpServicePods(session, Doubts(time.monotonic))
         around = Surroundings(settings, metrics, now, time.monotonic, lambda: token_urlsafe(32))
         reconciler = Reconciler(cluster, pods, around)
         parts = Parts(settings, api, cache, cluster, pods, metrics, reconciler.reconcile)

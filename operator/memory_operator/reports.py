@@ -37,7 +37,7 @@ class PodReport:
     memories: Mapping[str, MemoryReport] = field(default_factory=dict)
     error: str = ""
     stale: bool = False
-    """Whether this is an earlier answer, because the pod missed the last question or two."""
+    """Whether something in it is an earlier answer, because what the pod says now is doubted for a while."""
 
 
 def parse(pod: str, document: Any) -> PodReport:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
+from memory_operator.doubts import Doubts
 from memory_operator.service_pods import HttpServicePods
 
 from tests.memory_operator.builders import pod
@@ -42,7 +43,7 @@ async def server() -> AsyncIterator[Pod]:
 @pytest.fixture
 async def pods(server: Pod) -> AsyncIterator[HttpServicePods]:
     async with aiohttp.ClientSession() as session:
-        yield HttpServicePods(session, server.port)
+        yield HttpServicePods(session, Doubts(lambda: 0.0), server.port)
 
 
 HERE = pod("memory-1", ip="127.0.0.1")
@@ -53,18 +54,6 @@ async def test_a_pod_is_asked_what_it_serves(pods: HttpServicePods) -> None:
 
     assert (report.pod, report.digest, report.error) == ("memory-1", "abc", "")
     assert report.memories["u"].generation == 2
-
-
-async def test_one_miss_changes_nothing_and_three_do(pods: HttpServicePods, server: Pod) -> None:
-    await pods.ask([HERE])
-    server.status = 500
-
-    first, second = (await pods.ask([HERE]))[0], (await pods.ask([HERE]))[0]
-    [third] = await pods.ask([HERE])
-
-    assert [one.stale for one in (first, second, third)] == [True, True, False]
-    assert (first.digest, third.digest) == ("abc", "")
-    assert "ValueError" in third.error
 
 
 async def test_a_pod_that_never_answered_is_an_error_at_once(pods: HttpServicePods, server: Pod) -> None:
@@ -79,7 +68,7 @@ async def test_a_pod_that_never_answered_is_an_error_at_once(pods: HttpServicePo
 
 async def test_no_answer_at_all_is_an_error(server: Pod) -> None:
     async with aiohttp.ClientSession() as session:
-        closed = HttpServicePods(session, 1)
+        closed = HttpServicePods(session, Doubts(lambda: 0.0), 1)
 
         [report] = await closed.ask([HERE])
 
@@ -92,11 +81,13 @@ async def test_reports_come_in_order_of_name(pods: HttpServicePods) -> None:
     assert [report.pod for report in reports] == ["a", "b"]
 
 
-async def test_pods_that_are_gone_are_forgotten(pods: HttpServicePods, server: Pod) -> None:
+async def test_a_missed_answer_is_doubted_until_the_pod_is_forgotten(pods: HttpServicePods, server: Pod) -> None:
     await pods.ask([HERE])
-    pods.forget_all_but(set())
     server.status = 500
 
-    [report] = await pods.ask([HERE])
+    [doubted] = await pods.ask([HERE])
+    pods.forget_all_but(set())
+    [believed] = await pods.ask([HERE])
 
-    assert report.error
+    assert (doubted.stale, doubted.digest) == (True, "abc")
+    assert "ValueError" in believed.error
