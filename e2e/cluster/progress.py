@@ -11,7 +11,7 @@ console = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """Print one line of narration (to stderr: stdout belongs to what was asked for)."""
-    console.print(f"    {text}")
+    console.print(f"    {text}", markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -20,4 +20,4 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
     began = time.monotonic()
     with console.status(f"{title} ...") as status:
         yield lambda detail: status.update(f"{title} ... {detail} ({time.monotonic() - began:.0f} s)")
-    console.print(f"  [green]ok[/] {title} [dim]{time.monotonic() - began:.1f} s[/]")
+    console.print(f"  [green]ok[/] {title} [dim]{time.monotonic() - began:.1f} s[/]", soft_wrap=True)
