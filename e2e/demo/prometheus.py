@@ -162,6 +162,7 @@ def _free_port() -> int:
     """Prometheus' usual port if it is free, else any."""
     for port in (PORT, 0):
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

@@ -75,6 +75,11 @@ class Story:
             self.narrator.command(wait)
             self._run([*wait, f"--timeout={READY_SECONDS}s"], detail, self._conditions)
             self.narrator.say(f"Ready after [bold]{time.monotonic() - began:.1f} s[/].")
+            for workload in ("deployment/memory", "statefulset/memory-redis", "statefulset/memory-qdrant"):
+                # An earlier demo's may still be on its way to the images of this one.
+                rollout = ["kubectl", "rollout", "status", "-n", TENANT, workload, f"--timeout={READY_SECONDS}s"]
+                self._run(rollout, detail, self._pods(TENANT))
+            self._run([*wait, f"--timeout={READY_SECONDS}s"], detail, self._conditions)
             self._quote_command("kubectl", "get", "mem,pods,pvc", "-n", TENANT)
 
     def _converse(self, service: Service) -> None:
