@@ -75,6 +75,10 @@ demo-shell: $(INSTALLED) ## A shell with kubectl and helm inside the demo's clus
 down: $(INSTALLED) ## Take away what the demo and the end-to-end suite started
 	@$(BIN)/python -m e2e.demo down
 
+.PHONY: run
+run: $(INSTALLED) $(MODEL) ## The memory service on this machine, without a cluster; MEMORY=FILE names another Memory
+	@$(BIN)/memory-service --memory $(or $(MEMORY),examples/support-agent.yaml)
+
 # --- generated files --------------------------------------------------------------------------------------------------
 
 .PHONY: crd
