@@ -49,7 +49,8 @@ def test_status_says_where_the_service_is_and_which_secret_opens_it(tenant: str)
     status = get("memory", "support", tenant)["status"]
     connection = secret(status["binding"]["name"], tenant)
 
-    assert status["endpoint"] == connection["uri"] == f"http://memory.{tenant}.svc:8080"
+    assert connection["uri"] == f"http://memory.{tenant}.svc:8080"
+    assert status["endpoint"] == f"{connection['uri']}/v1/memories/support"
     assert set(connection) == {"type", "host", "port", "uri", "api-key"}
     assert status["resolved"]["embedder"]
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
 from e2e.kube import (
     Client,
     Manifest,
@@ -24,7 +26,6 @@ from e2e.kube import (
     until,
     wait_ready,
 )
-from prometheus_client.parser import text_string_to_metric_families
 
 KINDS = "statefulsets,deployments,services,configmaps,secrets,serviceaccounts,networkpolicies,memories,memorytenants"
 WRITES = {"POST", "PUT", "PATCH", "DELETE", "create", "update", "patch", "apply", "delete", "patch_status"}
@@ -62,6 +63,7 @@ def operator_deployment(platform: str) -> str:
     return found
 
 
+@pytest.mark.timeout(300)
 def test_twenty_memories_under_traffic_cost_the_api_server_no_write(tenants: Callable[[], str], platform: str) -> None:
     namespaces = tenants(), tenants()
     for namespace in namespaces:

@@ -72,7 +72,9 @@ def acl_file(tenant: str, credentials: Credentials) -> str:
         for key in (names.KEY_REDIS_SERVICE_PASSWORD, names.KEY_REDIS_ADMIN_PASSWORD, names.KEY_REDIS_PROBE_PASSWORD)
     )
     lines = (
-        "user default off resetpass resetkeys resetchannels -@all",
+        # Nobody can log in as `default` (off, no password), yet it may do everything: Redis 7.0 replays its append-only
+        # file in the name of this user, and skips every transaction, so every mutation, that the user may not run.
+        "user default off resetpass ~* &* +@all",
         f"user {names.REDIS_USER_SERVICE} on #{service} ~{names.redis_key_pattern(tenant)} {_SERVICE_RULES}",
         f"user {names.REDIS_USER_ADMIN} on #{admin} ~* &* +@all",
         f"user {names.REDIS_USER_PROBE} on #{probe} resetkeys resetchannels -@all +ping",
