@@ -1,4 +1,4 @@
-"""How soon an append can be recalled, what a recall takes, and what the worker weighs: real parts, a real worker process.
+"""How soon an append can be recalled, what a recall takes, and what the worker weighs, on real parts.
 
     .venv/bin/python -m bench.recall_latency [--points 10000]
 
@@ -36,9 +36,8 @@ def text(dice: random.Random, length: int) -> str:
 def shown(name: str, values: list[float], unit: str = "ms") -> None:
     """Median, 95th percentile and worst as a row."""
     values = sorted(values)
-    print(
-        f"| {name} | {statistics.median(values):.1f} | {values[int(len(values) * 0.95)]:.1f} | {values[-1]:.1f} {unit} |"
-    )
+    middle, high = statistics.median(values), values[int(len(values) * 0.95)]
+    print(f"| {name} | {middle:.1f} | {high:.1f} | {values[-1]:.1f} {unit} |")
 
 
 async def freshness(rig: Rig, times: int) -> list[float]:

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.recall_quality
 
-Forty facts, each with a question in other words (tests/memory_service/recall/facts.json), among themselves. It is a smoke
-test, not a benchmark of models: one missed question moves recall@1 by 0.025.
+Forty facts, each with a question in other words (tests/memory_service/recall/facts.json), among themselves. It is a
+smoke test, not a benchmark of models: one missed question moves recall@1 by 0.025.
 """
 
 from __future__ import annotations

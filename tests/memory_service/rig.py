@@ -17,8 +17,8 @@ from memory_crd.memory import Memory, Spec
 from memory_service.adapters.redis.stores import RedisStores
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
-from memory_service.metrics import WORKER, Families
 from memory_service.errors import VectorUnavailable
+from memory_service.metrics import WORKER, Families
 from memory_service.model import Append, Delete, Draft, Outcome, QueryVectors, Role
 from memory_service.operations import moments
 from memory_service.operations.recall import RecallAnswer, RecallRequest, recall

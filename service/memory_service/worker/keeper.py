@@ -58,10 +58,14 @@ class Keeper:
         """Find the collections as they should be, or make them so."""
         survey = await self._versions.survey()
         if not _settled(survey, self._subject.shape.digest):
-            async with Lease(self._subject.outbox, UPKEEP, self._subject.token, self._subject.clock):
+            async with (
+                self._subject.vectors.setting_up,
+                Lease(self._subject.outbox, UPKEEP, self._subject.token, self._subject.clock),
+            ):
                 survey = await self._arrange(await self._versions.survey())
         assert survey.serving is not None
         filling = next((each for each in survey.filling if each.digest == self._subject.shape.digest), None)
+        self._subject.board.worked("vector")
         self._subject.board.reindexing = filling is not None and not self._same_vectors(survey.serving)
         self._refill = self._refill or filling is not None
         found = [self._target(survey.serving, dense=self._same_vectors(survey.serving))]

@@ -134,9 +134,7 @@ async def test_a_secret_that_appears_later_heals_the_embedder(
     endpoint: Endpoint, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     key = api_key(SecretRef("openai", "apiKey"), tmp_path, {})
-    with pytest.raises(
-        EmbedderUnavailable, match="create Secret 'openai' .* key 'apiKey'"
-    ) as failed:
+    with pytest.raises(EmbedderUnavailable, match=r"create Secret 'openai' .* key 'apiKey'") as failed:
         await embedder(session, endpoint.url, key=key).embed(["a"])
     assert failed.value.reason == "SecretMissing"
     (tmp_path / "openai").mkdir()

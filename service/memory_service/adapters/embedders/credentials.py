@@ -7,6 +7,7 @@ from pathlib import Path
 
 from memory_crd import names
 from memory_crd.memory import EnvRef, SecretRef
+
 from memory_service.errors import EmbedderUnavailable
 
 

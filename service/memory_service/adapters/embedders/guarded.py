@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
+
 from memory_service.errors import EmbedderUnavailable, TextRefused
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
 from memory_service.adapters.embedders.gate import Gate
 from memory_service.errors import EmbedderUnavailable
 

@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 import numpy as np
 import stamina
+
 from memory_service.errors import EmbedderUnavailable, TextRefused
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from memory_crd import names
+
 from memory_service.adapters.vectors import points
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.adapters.vectors.versions import Versions

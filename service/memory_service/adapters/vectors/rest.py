@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
 import aiohttp
 import msgspec
+
 from memory_service.errors import VectorUnavailable
 
 TIMEOUT_SECONDS: Final = 4.0
 """Shorter than what is left of an outbox lease when a worker dares to begin a call."""
 CONNECTIONS: Final = 16
+SETUPS: Final = 1
+"""Collections set up at once: each takes the store a third of a second, and twenty together would all time out."""
 
 
 class NotThere(VectorUnavailable):
@@ -33,6 +37,7 @@ class VectorStore:
         self._api_key = api_key
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
+        self.setting_up = asyncio.Semaphore(SETUPS)
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """The `result` of a call. Raises VectorUnavailable with reason Unreachable, Unauthorized or StorageFull,

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 from memory_crd import names
+
 from memory_service.adapters.vectors import points
 from memory_service.adapters.vectors.rest import NotThere, VectorStore
 
