@@ -17,8 +17,8 @@ KEYWORD_HALF = 6.0
 """The BM25 score that counts as one half: two or three uncommon words matched. Scores have no upper bound."""
 
 KEYWORD_SHARE = 0.2
-"""Weight of words against meaning in the hybrid score. bench/recall_quality.py: with more, questions in other words lose;
-with less, a rare word alone no longer finds its message."""
+"""Weight of words against meaning in the hybrid score. bench/recall_quality.py: with more, questions in other words
+lose; with less, a rare word alone no longer finds its message."""
 
 
 @dataclass(frozen=True, slots=True)
