@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 console = Console(stderr=True, highlight=False)
+_QUIET_SECONDS = 30
 
 
 def say(text: str) -> None:
@@ -16,8 +17,20 @@ def say(text: str) -> None:
 
 @contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
-    """Show `title` with a spinner, and a detail that the body updates; print the time when it ends."""
-    began = time.monotonic()
+    """Show `title` with a spinner, and a detail that the body updates; print the time when it ends.
+
+    Where output is a file (CI), the detail is a line every half minute instead, so that silence means trouble.
+    """
+    began = said = time.monotonic()
+
+    def detail(text: str) -> None:
+        nonlocal said
+        now = time.monotonic()
+        status.update(f"{title} ... {text} ({now - began:.0f} s)")
+        if not console.is_terminal and now - said >= _QUIET_SECONDS:
+            said = now
+            say(f"{title}: {text} ({now - began:.0f} s)")
+
     with console.status(f"{title} ...") as status:
-        yield lambda detail: status.update(f"{title} ... {detail} ({time.monotonic() - began:.0f} s)")
+        yield detail
     console.print(f"  [green]ok[/] {title} [dim]{time.monotonic() - began:.1f} s[/]", soft_wrap=True)
