@@ -14,6 +14,11 @@ from e2e.demo.story import Story
 from e2e.kube import KubectlError
 
 
+LEFT = (
+    "Everything is left as it is: `make demo-shell` looks inside, `make demo` tries again, `make down` takes it away."
+)
+
+
 def main() -> int:
     """Run one verb; 1 with the reason in words when something is in the way."""
     parser = argparse.ArgumentParser(prog="python -m e2e.demo", description=__doc__)
@@ -29,7 +34,7 @@ def main() -> int:
         Story(narrator := Narrator.resumed(backstage.STEPS), chosen.state, tuple(chosen.set)).tell()
         backstage.farewell(narrator)
     except (ClusterError, KubectlError) as error:
-        print(f"\n{error}", file=sys.stderr)
+        print(f"\n{error}\n\n{LEFT}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(

@@ -43,6 +43,8 @@ def farewell(narrator: Narrator) -> None:
         f"kubectl describe mem {story.MEMORY} -n {story.TENANT}",
         f"kubectl apply -n {story.TENANT} -f examples/scratchpad.yaml",
         f"kubectl port-forward -n {story.TENANT} svc/memory 8080 &",
+        f"key=$(kubectl get secret -n {story.TENANT} memory-connection -o jsonpath='{{.data.api-key}}' | base64 -d)",
+        f'curl -H "Authorization: Bearer $key" http://127.0.0.1:8080/v1/memories/{story.MEMORY}/health',
         f".venv/bin/python -m e2e.demo.board_check {url}             # every query of the Grafana board",
         f".venv/bin/python -m e2e.demo.board_picture {url} board.svg  # the board, drawn with this data",
     ):
