@@ -1,0 +1,206 @@
+"""`memory-service --memory FILE`: the whole product in one command, started for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+EXAMPLE = "examples/support-agent.yaml"
+PARTS = {"redis", "vectors", "worker"}
+
+
+@dataclass
+class Running:
+    """A started command."""
+
+    process: subprocess.Popen[str]
+    url: str
+    said: str
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """A JSON answer, a problem document's too."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return json.load(refused)
+
+    def children(self) -> dict[str, psutil.Process]:
+        """The parts by name."""
+        names = {"valkey-server": "redis", "memory_vectors": "vectors", "memory_service.worker": "worker"}
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            line = " ".join(child.cmdline())
+            found.update({name: child for word, name in names.items() if word in line})
+        return found
+
+    def stop(self, sign: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(sign)
+        status = self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+
+def command(data: Path, *more: str, memory: str = EXAMPLE) -> list[str]:
+    """The command line, on free ports."""
+    return [
+        sys.executable, "-m", "memory_service", "--memory", memory, "--data", str(data), "--listen", "127.0.0.1:0",
+        "--management", "127.0.0.1:0", *more,
+    ]  # fmt: skip
+
+
+@contextmanager
+def running(data: Path, *more: str, memory: str = EXAMPLE) -> Iterator[Running]:
+    """A started command that has said it is ready; killed at the end if it still runs."""
+    process = subprocess.Popen(command(data, *more, memory=memory), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        said = process.stdout.readline()
+        ready = re.match(r"memory-service is ready at (http://\S+)", said)
+        assert ready, f"it said {said!r}"
+        yield Running(process, ready[1], said + process.stdout.readline())
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def until(true: Callable[[], Any], seconds: float = 15) -> Any:
+    """Wait for something to come true; its value."""
+    deadline = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
+    return value
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether none of these processes runs any more."""
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+MEMORY = "/v1/memories/support-agent"
+
+
+@pytest.mark.slow
+def test_what_was_stored_is_recalled_survives_a_restart_and_leaves_no_process(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as first:
+        assert "curl" in first.said
+        parts = first.children()
+        assert set(parts) == PARTS
+        appended = first.ask("POST", f"{MEMORY}/threads/a/messages", {"content": "My favourite colour is green."})
+        assert appended["appended"] == 1
+        question = {"query": "Which color do I like best?", "consistency": "strong", "timeout": "20s"}
+        recalled = until(lambda: (found := first.ask("POST", f"{MEMORY}/recall", question)).get("hits") and found)
+        assert recalled["hits"][0]["message"]["content"] == "My favourite colour is green."
+        assert until(lambda: first.ask("GET", f"{MEMORY}/health")["status"] == "ok")
+        assert first.ask("GET", "/readyz")["status"] == "ready"
+        assert first.stop(signal.SIGINT) == 0
+        assert until(lambda: gone(list(parts.values())))
+    with running(data) as second:
+        page = second.ask("GET", f"{MEMORY}/threads/a/messages")
+        assert [message["content"] for message in page["messages"]] == ["My favourite colour is green."]
+        assert until(lambda: second.ask("POST", f"{MEMORY}/recall", question).get("hits"))
+        assert second.ask("DELETE", f"{MEMORY}/threads/a")["deleted"] is True
+        assert second.ask("POST", f"{MEMORY}/recall", {"query": "Which color do I like best?"})["hits"] == []
+        assert second.stop() == 0
+
+
+@pytest.mark.slow
+def test_parts_die_with_their_parent_and_are_restarted_without_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as service:
+        refused = subprocess.run(command(data), capture_output=True, text=True, timeout=30)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert f"in use by another memory-service (process {service.process.pid})" in refused.stderr
+        service.ask("POST", f"{MEMORY}/threads/a/messages", {"content": "one"})
+        time.sleep(1.2)  # everysec: what was acknowledged over a second ago is on disk
+        service.children()["redis"].kill()
+        assert until(lambda: service.ask("GET", f"{MEMORY}/threads/a/messages").get("total") == 1)
+        parts = until(lambda: set(found := service.children()) == PARTS and found)
+        service.process.kill()
+        assert until(lambda: gone(list(parts.values())))
+    with running(data) as again:
+        assert again.ask("GET", f"{MEMORY}/threads/a/messages")["total"] == 1
+        again.stop()
+
+
+@pytest.mark.slow
+def test_in_memory_stores_are_twins_that_keep_nothing(tmp_path: Path) -> None:
+    declared = tmp_path / "memory.json"
+    declared.write_text(json.dumps({"id": "brief", "vector": {"use": "in-memory", "dimensions": 384, "config": {}}}))
+    for _ in range(2):
+        with running(tmp_path / "data", memory=str(declared)) as service:
+            appended = service.ask("POST", "/v1/memories/brief/threads/a/messages", "hello")
+            assert (appended["total"], appended["created"]) == (1, True)
+            service.stop()
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "memory_service", *arguments], capture_output=True, text=True, timeout=30,
+        env={**os.environ, **environ},
+    )  # fmt: skip
+
+
+def test_help_names_every_option_and_its_twin() -> None:
+    text = run("--help").stdout
+    for flag, twin in (("--memory", "MEMORY_MEMORY"), ("--listen", "MEMORY_LISTEN"), ("--insecure", "MEMORY_INSECURE")):
+        assert flag in text and twin in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--memory is required"),
+        (["--memory", "/nonexistent/memory.yaml"], "no definitions at /nonexistent/memory.yaml"),
+        (["--memory", EXAMPLE, "--listen", "nowhere"], "--listen must be HOST:PORT"),
+        (["--memory", EXAMPLE, "--listen", "0.0.0.0:0"], "give a credentials folder, listen on 127.0.0.1"),
+    ],
+)
+def test_a_start_that_would_be_a_mistake_is_refused_with_the_remedy(arguments: list[str], said: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_definition_that_is_not_valid_is_refused_with_every_fault(tmp_path: Path) -> None:
+    declared = tmp_path / "memory.json"
+    declared.write_text(json.dumps({"id": "a b", "vector": {"use": "pinecone", "dimensions": 384}}))
+    done = run("--memory", str(declared), "--data", str(tmp_path / "data"))
+    assert done.returncode == 2
+    assert "/id" in done.stderr and "/vector/use" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.fixture(autouse=True)
+def no_children_left() -> Iterator[None]:
+    """Nothing that a test started outlives it."""
+    yield
+    with suppress(psutil.NoSuchProcess):
+        left = [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+        assert not left, left
