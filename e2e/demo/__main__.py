@@ -13,7 +13,6 @@ from e2e.demo.narrator import Narrator
 from e2e.demo.story import Story
 from e2e.kube import KubectlError
 
-
 LEFT = (
     "Everything is left as it is: `make demo-shell` looks inside, `make demo` tries again, `make down` takes it away."
 )
