@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +33,7 @@ BLOCK: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)",
 
 def pages() -> dict[Path, str]:
     """Every page with generated blocks, with the text that it should have."""
-    found = {path: path.read_text() for path in sorted(DOCS.rglob("*.md"))}
+    found = {path: path.read_text() for path in sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])}
     return {path: BLOCK.sub(_filled, text) for path, text in found.items() if BLOCK.search(text)}
 
 
@@ -189,7 +190,16 @@ def rights() -> str:
     return table(("resources", "verbs", "only these", "why"), rows)
 
 
+def floors() -> str:
+    """The layers of each package, the highest first, as import-linter checks them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    drawn = [(each["containers"][0], each["layers"]) for each in contracts if "containers" in each]
+    text = "\n".join(f"{package}\n" + "".join(f"  {layer}\n" for layer in layers) for package, layers in drawn)
+    return f"```\n{text}```\n"
+
+
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
+    "floors": floors,
     "memory-fields": lambda: fields("memories.yaml", "spec"),
     "memory-rules": lambda: rules("memories.yaml"),
     "memory-status": lambda: fields("memories.yaml", "status"),
