@@ -169,7 +169,22 @@ class SetMessageTtl:
     guard: Guard = Guard()
 
 
-Mutation = Append | Replace | Clear | Restore | Delete | Configure | SetTtl | DeleteMessage | SetMessageTtl
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Take chosen messages away and put a summary, a system message, in their place; others stay as they are.
+
+    `seqs` rise. `record` is the JSON object that readers see as `last_flush`. Its guard names the version that the
+    choice was made for. No seqs is a no-op.
+    """
+
+    thread: str
+    seqs: tuple[int, ...]
+    summary: Draft | None
+    record: bytes
+    guard: Guard = Guard()
+
+
+Mutation = Append | Replace | Clear | Restore | Delete | Configure | SetTtl | DeleteMessage | SetMessageTtl | Flush
 
 
 CODES = (
@@ -200,6 +215,8 @@ class Outcome:
     `pos` and `epoch` make Memory-Consistency. `count` is how many messages were stored (Append, Replace, Restore) or
     removed (Clear, Delete, DeleteMessage), `evicted` how many had to leave by the window, `total` how many are there.
     `expires_at` is the thread's; after SetMessageTtl it is the message's.
+    After Flush `count` is how many messages left, without summaries of before; `first_seq` is the new summary's, 0 for
+    none; `tokens` are the thread's now, `tokens_freed` how many fewer that is.
     """
 
     code: str = "ok"
@@ -221,6 +238,8 @@ class Outcome:
     quota: str | None = None
     used: int = 0
     limit: int = 0
+    tokens: int = 0
+    tokens_freed: int = 0
 
     @property
     def ids(self) -> list[str]:

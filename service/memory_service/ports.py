@@ -173,6 +173,10 @@ class VectorIndex(Protocol):
         """Points of the serving collection, exactly."""
         ...
 
+    async def count_thread(self, incarnation: int) -> int:
+        """Points of one incarnation of a thread, exactly."""
+        ...
+
     async def ping(self) -> None:
         """Return when the collection answers."""
         ...
@@ -191,8 +195,4 @@ class VectorWriter(VectorIndex, Protocol):
 
     async def scroll(self, *, cursor: str | None, most: int) -> tuple[list[Candidate], str | None]:
         """A page of the candidates that have points, and where the next one starts (None at the end)."""
-        ...
-
-    async def count_thread(self, incarnation: int) -> int:
-        """Points of one incarnation of a thread, exactly."""
         ...

@@ -22,7 +22,9 @@ LAYOUTS = (
 
 
 def tree(value: object, **context: object) -> object:
-    return render_tree(value, context, NOW, Budget())
+    rendered = render_tree(value, context, NOW, Budget())
+    assert rendered.faults == ()
+    return rendered.value
 
 
 @pytest.mark.parametrize("name", SECTION_FIVE)
@@ -182,6 +184,12 @@ def test_no_template_costs_more_than_its_budget(bomb: str) -> None:
     with pytest.raises(TemplateError):
         render(bomb, **BIG)
     assert time.process_time() - started < 1.0
+
+
+def test_every_faulty_string_of_a_payload_is_found() -> None:
+    rendered = render_tree([{"a/b": "{{ .x }}", "c": ["{{ nope }}", "{{ .y }}"]}], {"y": 1}, NOW, Budget())
+
+    assert [path for path, _ in rendered.faults] == ["/0/a~1b", "/0/c/0"]
 
 
 def test_one_budget_covers_a_whole_request() -> None:

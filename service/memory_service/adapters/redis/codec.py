@@ -23,6 +23,7 @@ from memory_service.model import (
     Delete,
     DeleteMessage,
     Draft,
+    Flush,
     Guard,
     Mutation,
     Outcome,
@@ -42,6 +43,7 @@ _OPERATION: Final = struct.Struct("<BBBHQQQQ")
 _DRAFT: Final = struct.Struct("<BIQ")
 _OUTCOME: Final = struct.Struct("<BBIHIHIHIHIIIH")
 _QUOTA: Final = struct.Struct("<BQQ")
+_FLUSHED: Final = struct.Struct("<Qq")
 _POLICY: Final = struct.Struct("<QQQQQQBB")
 
 _MATCH, _ABSENT, _DRY, _KEYED = 1, 2, 4, 8
@@ -145,6 +147,9 @@ def _body(mutation: Mutation | Touch) -> _Body:
             return _Body(9, flags=_ttl_flags(mutation), count=instant, numbers=(*_parsed(message), value))
         case Touch():
             return _Body(10)
+        case Flush(seqs=seqs, summary=summary, record=record):
+            extra = [struct.pack(f"<{len(seqs)}I", *seqs), record, *([summary.tail] if summary else [])]
+            return _Body(11, count=len(extra) - 1, numbers=(0, summary.tokens if summary else 0, 0), extra=extra)
 
 
 def _moment(change: SetTtl | SetMessageTtl) -> tuple[int, int]:
@@ -206,7 +211,7 @@ def decode_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome | StorageF
     code, flags, v0, v1, p0, p1, g0, g1, first, count, total, evicted, e0, e1 = _OUTCOME.unpack_from(raw)
     name = CODES[code]
     version, pos, incarnation = v0 | v1 << 32, p0 | p1 << 32, g0 | g1 << 32
-    quota, used, limit = None, 0, 0
+    quota, used, limit, tokens, freed = None, 0, 0, 0, 0
     if name == "quota_exceeded":
         which, used, limit = _QUOTA.unpack_from(raw, _OUTCOME.size)
         quota = _QUOTAS[which]
@@ -214,6 +219,8 @@ def decode_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome | StorageF
         limit = policy.thread_messages
     elif name == "system_cap":
         limit = policy.system_messages
+    elif len(raw) == _OUTCOME.size + _FLUSHED.size:
+        tokens, freed = _FLUSHED.unpack_from(raw, _OUTCOME.size)
     return Outcome(
         code=name,
         version=version,
@@ -234,6 +241,8 @@ def decode_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome | StorageF
         quota=quota,
         used=used,
         limit=limit,
+        tokens=tokens,
+        tokens_freed=freed,
     )
 
 

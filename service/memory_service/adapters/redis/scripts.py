@@ -13,8 +13,9 @@ from memory_service.keys import IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KIND
 from memory_service.model import CODES, PARTITIONS
 
 _WRITE: Final = ("base", "memory", "expiry", "life", "find")
+_ROWS: Final = ("flush", "rows", "mutate")
 PARTS: Final = {
-    "mutate": (*_WRITE, "outcome", "purge", "messages", "removal", "ttl", "arrival", "settings", "rows", "mutate"),
+    "mutate": (*_WRITE, "outcome", "purge", "messages", "removal", "ttl", "arrival", "settings", *_ROWS),
     "document": (*_WRITE, "outcome", "document"),
     "reap": (*_WRITE, "purge", "reap"),
     "enqueue": ("base", "memory", "enqueue"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from memory_service.policies.gotemplate.faults import TemplateError
+from memory_service.policies.gotemplate.faults import TooCostly
 
 STEPS: Final = 20_000
 """Parts, evaluations and 64-character stretches of text worked on: some 30 ms."""
@@ -15,7 +15,7 @@ NESTING: Final = 32
 
 
 class Budget:
-    """Counts down; raises TemplateError when a template asks for more than there is left."""
+    """Counts down; raises TooCostly when a template asks for more than there is left."""
 
     __slots__ = ("output", "steps")
 
@@ -27,7 +27,7 @@ class Budget:
         """Pay for work, before it is done."""
         self.steps -= cost
         if self.steps < 0:
-            raise TemplateError("takes too many steps; render less in one request")
+            raise TooCostly("takes too many steps; render less in one request")
 
     def text(self, size: int) -> None:
         """Pay for work on this many characters."""
@@ -37,4 +37,4 @@ class Budget:
         """Pay for output."""
         self.output -= size
         if self.output < 0:
-            raise TemplateError(f"renders to more than {OUTPUT} characters")
+            raise TooCostly(f"renders to more than {OUTPUT} characters")

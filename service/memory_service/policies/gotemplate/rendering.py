@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from memory_service.policies.gotemplate import values
 from memory_service.policies.gotemplate.budget import NESTING, Budget
-from memory_service.policies.gotemplate.faults import TemplateError
+from memory_service.policies.gotemplate.faults import TemplateError, TooCostly
 from memory_service.policies.gotemplate.functions import FUNCTIONS
 from memory_service.policies.gotemplate.nodes import (
     Body,
@@ -61,23 +62,44 @@ def render(source: str, context: Mapping[str, object], now: datetime, budget: Bu
     return "".join(run.out)
 
 
-def render_tree(
-    value: object, context: Mapping[str, object], now: datetime, budget: Budget, *, depth: int = 0
-) -> object:
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Data with every string rendered; or, where some could not be, each one's JSON Pointer and error."""
+
+    value: object
+    faults: tuple[tuple[str, TemplateError], ...] = ()
+
+
+def render_tree(value: object, context: Mapping[str, object], now: datetime, budget: Budget) -> Rendered:
     """Every string inside plain data rendered; keys stay as they are.
 
     A string that is nothing but one path stands for what is there, of whatever kind. A text that merely looks like JSON
-    stays a text. Raises TemplateError.
+    stays a text. Raises TooCostly.
     """
-    if isinstance(value, str):
-        return _value_of(value, context, now, budget)
-    if depth >= NESTING:
-        raise TemplateError(f"nests more than {NESTING} levels deep")
-    if isinstance(value, Mapping):
-        return {key: render_tree(item, context, now, budget, depth=depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [render_tree(item, context, now, budget, depth=depth + 1) for item in value]
-    return value
+    faults: list[tuple[str, TemplateError]] = []
+
+    def walk(item: object, path: str, depth: int) -> object:
+        if isinstance(item, str):
+            try:
+                return _value_of(item, context, now, budget)
+            except TooCostly:
+                raise
+            except TemplateError as fault:
+                faults.append((path, fault))
+        elif depth >= NESTING:
+            faults.append((path, TemplateError(f"nests more than {NESTING} levels deep")))
+        elif isinstance(item, Mapping):
+            return {key: walk(each, f"{path}/{escaped(key)}", depth + 1) for key, each in item.items()}
+        elif isinstance(item, list):
+            return [walk(each, f"{path}/{place}", depth + 1) for place, each in enumerate(item)]
+        return item
+
+    return Rendered(walk(value, "", 0), tuple(faults))
+
+
+def escaped(key: str) -> str:
+    """A key as a JSON Pointer writes it (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _value_of(source: str, context: Mapping[str, object], now: datetime, budget: Budget) -> object:

@@ -9,7 +9,7 @@ from inspect import Parameter, signature
 from typing import Any, Final, TypeVar
 
 from memory_service.policies.gotemplate.budget import NESTING, OUTPUT, Budget
-from memory_service.policies.gotemplate.faults import TemplateError
+from memory_service.policies.gotemplate.faults import TemplateError, TooCostly
 from memory_service.policies.gotemplate.values import Value, is_number, kind, text
 
 Work = TypeVar("Work", bound=Callable[..., Value])
@@ -53,6 +53,8 @@ class Function:
         try:
             given = (Run(now, budget), *arguments) if self.runs else arguments
             return _bounded(self.work(*given))
+        except TooCostly:
+            raise
         except TemplateError as fault:
             raise TemplateError(f"cannot do {self.name}: {fault}") from None
 

@@ -1,0 +1,154 @@
+"""Flush: take the least needed messages of a thread away, in one step that a version guards.
+
+The choice is a pure policy over the thread as it was read; it is applied only to that very version. When somebody wrote
+in between, it is made anew, three times, then the answer is `busy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from memory_service.errors import Fault, Refused
+from memory_service.model import Draft, Flush, Guard, Outcome, Slice
+from memory_service.operations import moments
+from memory_service.operations.messages import NewMessage, drafts
+from memory_service.operations.outcomes import settle
+from memory_service.operations.stored import StoredMessage, decode
+from memory_service.policies.flushing import Line, Plan, Spoken, Wish, plan, summarise
+
+if TYPE_CHECKING:
+    from memory_service.operations.registry import OpenMemory
+
+TRIES: Final = 3
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The system message that a flush wrote, and how many messages it stands for. `id` is None on a dry run."""
+
+    id: str | None
+    content: str | None
+    messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a flush did, or would do. `removed` counts messages, `kept` what is there afterwards, summary included."""
+
+    kept: int
+    removed: int
+    tokens_kept: int
+    tokens_freed: int
+    summary: Summary | None
+    actual_strategy: str
+    would_flush: bool
+    outcome: Outcome
+
+
+async def flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, place: str = "/strategy") -> Flushed:
+    """Flush one thread. Raises `busy`, `version_mismatch`, `system_cap`, and for lru `invalid_field` at `place`."""
+    if wish.strategy == "lru":
+        text = (
+            "lru needs times of access, which are not kept for messages; simple_fifo removes the oldest, "
+            "token_aware_lru the oldest and costliest"
+        )
+        raise Refused("invalid_field", f"the strategy {text}", [Fault(place, "invalid_field", text)])
+    for _ in range(TRIES):
+        facts = await memory.store.facts(thread)
+        stored = await _all(memory, thread, facts.version)
+        if stored is None:
+            continue
+        chosen = plan(replace(wish, limit=facts.max_messages), [_line(message) for message in stored])
+        change = _mutation(memory, thread, wish, chosen, stored, (guard, facts.version))
+        done = await memory.store.mutate(change)
+        if done.code == "version_mismatch" and guard.if_match is None and not done.replayed:
+            continue
+        return await _flushed(memory, wish, change, settle(done))
+    raise Refused("busy", "the thread is written to so often that no flush fits in between; try again in a moment")
+
+
+async def _all(memory: OpenMemory, thread: str, version: int) -> list[StoredMessage] | None:
+    """Every message of the thread at one version; None when it changed while it was read."""
+    found: list[StoredMessage] = []
+    after: str | None = None
+    while True:
+        page = await memory.store.read(thread, Slice(limit=_PAGE, after=after))
+        if page.gone or page.version != version:
+            return None
+        found += map(decode, page.messages)
+        if page.next_seq is None:
+            return found
+        after = f"{page.incarnation}-{page.next_seq}"
+
+
+def _line(message: StoredMessage) -> Line:
+    stands_for = message.metadata.get("summary_of") if message.role == "system" else 0
+    return Line(
+        int(message.id.partition("-")[2] or 0),
+        message.role,
+        message.tokens,
+        stands_for if isinstance(stands_for, int) and not isinstance(stands_for, bool) and stands_for > 0 else 0,
+    )
+
+
+def _mutation(
+    memory: OpenMemory,
+    thread: str,
+    wish: Wish,
+    chosen: Plan,
+    stored: Sequence[StoredMessage],
+    guarded: tuple[Guard, int],
+) -> Flush:
+    """The plan as one mutation, bound to the version that it was made for."""
+    guard, version = guarded
+    guard = replace(guard, if_match=version if guard.if_match is None else guard.if_match)
+    summary = _summary(memory, chosen, stored) if wish.strategy == "hybrid_summary" and chosen.leaving else None
+    record = {
+        "at": moments.render(memory.clock.now_ms()),
+        "strategy": wish.strategy,
+        "removed": len(chosen.leaving),
+        "tokens_freed": chosen.tokens - (summary.tokens if summary else 0),
+    }
+    return Flush(thread, chosen.seqs, summary, msgspec.json.encode(record), guard)
+
+
+def _summary(memory: OpenMemory, chosen: Plan, stored: Sequence[StoredMessage]) -> Draft:
+    gone = {line.seq for line in chosen.leaving}
+    left = [message for message in stored if int(message.id.partition("-")[2]) in gone]
+    stands_for = len(left) + sum(line.stands_for for line in chosen.summaries)
+    text = summarise([Spoken(each.role, each.content, each.timestamp) for each in left], stands_for)
+    about = {"summary_of": stands_for, "from": left[0].id, "to": left[-1].id}
+    (draft,) = drafts(memory, [NewMessage(text, "system", metadata=about)], "")
+    return draft
+
+
+async def _flushed(memory: OpenMemory, wish: Wish, change: Flush, outcome: Outcome) -> Flushed:
+    """The answer, from what the store did: on a replay the plan of today says nothing about the flush of then."""
+    return Flushed(
+        kept=outcome.total,
+        removed=outcome.count,
+        tokens_kept=outcome.tokens,
+        tokens_freed=outcome.tokens_freed,
+        summary=await _written(memory, change, outcome) if outcome.first_seq else None,
+        actual_strategy=wish.strategy,
+        would_flush=outcome.changed,
+        outcome=outcome,
+    )
+
+
+async def _written(memory: OpenMemory, change: Flush, outcome: Outcome) -> Summary:
+    """The summary that a flush wrote; its words are gone when it was removed before a replay asked for them."""
+    if change.guard.dry_run and change.summary is not None:
+        message = decode(b'{"tokens":%d,"id":"",%s' % (change.summary.tokens, change.summary.tail))
+        return Summary(None, message.content, _line(message).stands_for)
+    made = f"{outcome.incarnation}-{outcome.first_seq}"
+    stored = await memory.store.message(change.thread, made)
+    if stored is None:
+        return Summary(made, None, None)
+    message = decode(stored)
+    return Summary(made, message.content, _line(message).stands_for)

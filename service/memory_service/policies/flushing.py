@@ -1,0 +1,161 @@
+"""What a flush takes away: a pure choice over the messages of one thread. No clock, no store.
+
+Messages leave in groups: a message together with the results of its tool calls, which are the `tool` messages that
+follow it. System messages never leave, but for the summaries that earlier flushes wrote, which a new one takes in.
+The newest group always stays: emptying a thread is what clear is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Strategy = Literal["simple_fifo", "lru", "token_aware_lru", "hybrid_summary"]
+STRATEGIES: Final = ("simple_fifo", "lru", "token_aware_lru", "hybrid_summary")
+
+THRESHOLD: Final = 0.8
+TARGET: Final = 0.5
+SUMMARY_CHARACTERS: Final = 800
+"""Length of a rule-based summary: some 200 tokens."""
+_EXCERPT: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message as a flush sees it. `stands_for` is how many messages a summary replaced, 0 for what is none."""
+
+    seq: int
+    role: str
+    tokens: int
+    stands_for: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which messages leave. `due` is whether the threshold was reached (or the caller forced it)."""
+
+    due: bool
+    leaving: tuple[Line, ...] = ()
+    summaries: tuple[Line, ...] = ()
+
+    @property
+    def seqs(self) -> tuple[int, ...]:
+        """Seqs of everything that leaves, rising."""
+        return tuple(sorted(line.seq for line in (*self.leaving, *self.summaries)))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of everything that leaves."""
+        return sum(line.tokens for line in (*self.leaving, *self.summaries))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a flush is asked for. `limit` is the thread's window in messages, None for its present size."""
+
+    strategy: Strategy = "simple_fifo"
+    threshold: float = THRESHOLD
+    target: float = TARGET
+    force: bool = False
+    limit: int | None = None
+
+
+def plan(wish: Wish, lines: Sequence[Line]) -> Plan:
+    """Choose what leaves, oldest first in `lines`. Raises KeyError for `lru`, which needs times of access."""
+    groups = _groups(lines)
+    cost = _COSTS[wish.strategy]
+    size = sum(map(cost, groups))
+    limit = wish.limit if wish.limit is not None and cost is _messages else size
+    if not groups or limit == 0 or not (wish.force or size >= wish.threshold * limit):
+        return Plan(due=False)
+    leaving: list[Line] = []
+    for group in _ORDERS[wish.strategy](groups):
+        if size <= wish.target * limit:
+            break
+        size -= cost(group)
+        leaving += group
+    summaries = [line for line in lines if line.stands_for] if wish.strategy == "hybrid_summary" and leaving else []
+    return Plan(True, tuple(leaving), tuple(summaries))
+
+
+Group = tuple[Line, ...]
+
+
+def _groups(lines: Sequence[Line]) -> list[Group]:
+    """Messages that may leave, each with the tool results that follow it."""
+    groups: list[list[Line]] = []
+    for line in lines:
+        if line.role == "system":
+            continue
+        if line.role == "tool" and groups:
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return [tuple(group) for group in groups]
+
+
+def _messages(group: Group) -> int:
+    return len(group)
+
+
+def _tokens(group: Group) -> int:
+    return sum(line.tokens for line in group)
+
+
+def _oldest(groups: list[Group]) -> list[Group]:
+    return groups[:-1]
+
+
+def _oldest_but_the_first(groups: list[Group]) -> list[Group]:
+    """A conversation's opening and its last word stay beside its summary."""
+    return groups[1:-1]
+
+
+def _old_and_costly(groups: list[Group]) -> list[Group]:
+    """By tokens, weighed with age: of two messages of one size the older leaves first, of one age the larger."""
+    weighed = [((len(groups) - place) * _tokens(group), -place) for place, group in enumerate(groups[:-1])]
+    return [groups[-place] for _, place in sorted(weighed, reverse=True)]
+
+
+_COSTS: Final[Mapping[str, Callable[[Group], int]]] = {
+    "simple_fifo": _messages,
+    "token_aware_lru": _tokens,
+    "hybrid_summary": _messages,
+}
+_ORDERS: Final[Mapping[str, Callable[[list[Group]], list[Group]]]] = {
+    "simple_fifo": _oldest,
+    "token_aware_lru": _old_and_costly,
+    "hybrid_summary": _oldest_but_the_first,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a summary is made from: a message that leaves, with its words."""
+
+    role: str
+    content: str
+    timestamp: str
+
+
+def summarise(left: Sequence[Spoken], stands_for: int) -> str:
+    """A rule-based summary: how much was said by whom and when, how it began and ended; a line a fact."""
+    roles = {role: sum(each.role == role for each in left) for role in ("user", "assistant", "tool")}
+    counted = ", ".join(f"{count} {role}" for role, count in roles.items() if count)
+    earlier = stands_for - len(left)
+    lines = [f"Summary of {stands_for} earlier messages."]
+    if left:
+        lines.append(f"{counted}, from {left[0].timestamp} to {left[-1].timestamp}.")
+    if earlier:
+        lines.append(f"{earlier} of them were summarised before.")
+    if left:
+        lines.append(f"First, {left[0].role}: {_excerpt(left[0].content)}")
+    if len(left) > 1:
+        lines.append(f"Last, {left[-1].role}: {_excerpt(left[-1].content)}")
+    return "\n".join(lines)[:SUMMARY_CHARACTERS]
+
+
+def _excerpt(content: str) -> str:
+    words = " ".join(content.split())
+    return words if len(words) <= _EXCERPT else words[: _EXCERPT - 1] + "…"
