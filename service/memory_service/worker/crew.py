@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from memory_crd.errors import InvalidMemory
@@ -107,7 +107,7 @@ class Crew:
         if member is not None and member.entry == entry:
             return
         try:
-            subject = self._open(entry)
+            subject = replace(self._open(entry), wanted=self._unchanged)
         except InvalidMemory as fault:
             log.warning("memory %s generation %d cannot be worked on: %s", memory_id, entry.generation, fault)
             return
@@ -115,6 +115,12 @@ class Crew:
             await self._stop([memory_id], forget=False)
         task = asyncio.create_task(work(subject), name=f"memory {memory_id}")
         self._members[memory_id] = Member(entry, subject, task)
+
+    def _unchanged(self) -> bool:
+        try:
+            return self._source.fingerprint() == self._fingerprint
+        except OSError:
+            return False
 
     async def _stop(self, memory_ids: list[str], *, forget: bool = True) -> None:
         members = [self._members.pop(memory_id) for memory_id in memory_ids]
@@ -131,7 +137,7 @@ async def work(subject: Subject) -> None:
     keeper = Keeper(subject)
     loops: list[Loop] = [Indexer(subject, keeper).run, Reaper(subject).run]
     if subject.enabled:
-        loops += [Prober(subject).run, Auditor(subject, keeper).run, lambda: fill(subject, keeper)]
+        loops += [Prober(subject, keeper).run, Auditor(subject, keeper).run, lambda: fill(subject, keeper)]
     else:
         subject.board.degraded("vector", Reason.RECALL_DISABLED, "semantic recall is off")
         loops.append(lambda: discard(subject, keeper))

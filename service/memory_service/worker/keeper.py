@@ -14,6 +14,7 @@ from typing import Final
 
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.versions import Built, Survey, Versions
+from memory_service.errors import VectorUnavailable
 from memory_service.model import Candidate, Slice
 from memory_service.ports import VectorWriter
 from memory_service.worker.lease import UPKEEP, Lease
@@ -74,6 +75,9 @@ class Keeper:
     async def _arrange(self, survey: Survey) -> Survey:
         """Create what is missing, drop what nothing needs; repeated after a crash it goes on where it was."""
         shape = self._subject.shape
+        if not self._subject.wanted():
+            # Between asking to erase a memory and learning of it here, its collection must not come back.
+            raise VectorUnavailable("the definitions have just changed; they are read again first", reason="Pending")
         for name in survey.leftovers:
             await self._versions.remove(name)
         for built in survey.filling:

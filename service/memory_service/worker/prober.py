@@ -11,6 +11,7 @@ from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.errors import ServiceError, TextRefused, Unavailable
 from memory_service.worker.backoff import Backoff
 from memory_service.worker.embedding import no_embedder
+from memory_service.worker.keeper import Keeper
 from memory_service.worker.pointing import PROBE
 from memory_service.worker.subject import Subject
 
@@ -23,8 +24,9 @@ LAG_SECONDS: Final = 30.0
 class Prober:
     """Keeps one memory's board true. An embedder that works is not asked again: its use shows how it does."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, keeper: Keeper) -> None:
         self._subject = subject
+        self._keeper = keeper
         self._index = QdrantIndex(subject.vectors, subject.tenant, subject.id)
 
     async def run(self) -> None:
@@ -46,6 +48,7 @@ class Prober:
         try:
             await self._index.ping()
         except Unavailable as error:
+            self._keeper.doubt()  # a store without volume comes back empty, and is filled again without a write
             board.failed("vector", error)
             return
         latency = round((self._subject.clock() - started) * 1000, 3)

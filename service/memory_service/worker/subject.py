@@ -48,6 +48,8 @@ class Subject:
     token: str
     board: Board = field(default_factory=Board)
     clock: Callable[[], float] = time.monotonic
+    wanted: Callable[[], bool] = lambda: True
+    """False as soon as the definitions on disk may say something else: then nothing new is set up."""
 
     @property
     def id(self) -> str:

@@ -13,6 +13,8 @@ from memory_service.errors import VectorUnavailable
 
 TIMEOUT_SECONDS: Final = 4.0
 """Shorter than what is left of an outbox lease when a worker dares to begin a call."""
+CONNECT_SECONDS: Final = 1.0
+"""A store in the same cluster that takes longer to accept a connection is away; recall then scans instead."""
 CONNECTIONS: Final = 16
 SETUPS: Final = 1
 """Collections set up at once: each takes the store a third of a second, and twenty together would all time out."""
@@ -35,7 +37,7 @@ class VectorStore:
     def __init__(self, url: str, api_key: Callable[[], str | None], *, timeout: float = TIMEOUT_SECONDS) -> None:
         self.url = url.rstrip("/")
         self._api_key = api_key
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
         self.setting_up = asyncio.Semaphore(SETUPS)
 
@@ -47,17 +49,27 @@ class VectorStore:
         headers = {"Content-Type": "application/json"} | ({"api-key": key} if key else {})
         data = None if body is None else _encode(body)
         try:
-            async with self._open().request(method, self.url + path, data=data, headers=headers) as answer:
-                raw = await answer.read()
+            status, raw = await self._send(method, path, data, headers)
         except (aiohttp.ClientError, TimeoutError) as error:
             detail = f"the vector store at {self.url} does not answer: {type(error).__name__}: {error}".rstrip(": ")
             raise VectorUnavailable(detail) from error
-        if answer.status >= 300:
-            raise _fault(answer.status, f"{method} {path.partition('?')[0]}", raw)
+        if status >= 300:
+            raise _fault(status, f"{method} {path.partition('?')[0]}", raw)
         try:
             return msgspec.json.decode(raw)["result"]
         except (msgspec.DecodeError, KeyError, TypeError) as error:
             raise VectorUnavailable(f"{self.url} does not speak Qdrant's protocol: {raw[:100]!r}") from error
+
+    async def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and body. Every call may be repeated, so one that met a connection just closed is, once."""
+        for fresh in (False, True):
+            try:
+                async with self._open().request(method, self.url + path, data=data, headers=headers) as answer:
+                    return answer.status, await answer.read()
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+                if fresh:
+                    raise
+        raise AssertionError("the second attempt answers or raises")
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
