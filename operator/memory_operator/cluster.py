@@ -42,8 +42,8 @@ class Cluster(Protocol):
         """Delete this very child, its dependents too unless `orphan`; one that is gone already is fine."""
         ...
 
-    async def prompt(self, pod: Manifest, digest: str) -> None:
-        """Tell a pod by an annotation that its definitions changed; one that is gone already is fine."""
+    async def prompt(self, pod: Manifest, annotation: str, value: str) -> None:
+        """Annotate a pod, which makes its kubelet look at its volumes at once; one that is gone already is fine."""
         ...
 
     async def grow_claim(self, tenant: str, claim: str, size: str) -> None:

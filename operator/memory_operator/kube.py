@@ -133,9 +133,9 @@ class KubeCluster:
         except (NotFound, Conflict):
             log.info("%s %s was gone already", kind.name, manifest["metadata"]["name"])
 
-    async def prompt(self, pod: Manifest, digest: str) -> None:
-        """Patch the pod's annotation, which makes its kubelet look at the volumes at once."""
-        body = {"metadata": {"annotations": {names.ANNOTATION_DEFINITIONS_HASH: digest}}}
+    async def prompt(self, pod: Manifest, annotation: str, value: str) -> None:
+        """Patch the pod's annotation."""
+        body = {"metadata": {"annotations": {annotation: value}}}
         try:
             self._cache.store(POD, await self._api.patch(pod, POD, body))
         except NotFound:

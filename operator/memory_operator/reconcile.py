@@ -14,13 +14,14 @@ from memory_crd.errors import InvalidTenant
 from memory_crd.status import Condition, Reason
 from memory_crd.tenant import MemoryTenant, Tenant, resolve
 
-from memory_operator import credentials, erasure, plan, readiness, statuses
+from memory_operator import credentials, erasure, nudges, plan, readiness, statuses
 from memory_operator.cluster import Cluster, Notice, ServicePods
 from memory_operator.credentials import Credentials
 from memory_operator.erasure import Release
 from memory_operator.errors import NamespaceEnds, Refused
 from memory_operator.kinds import SECRET, Manifest, made_last_first
 from memory_operator.metrics import Metrics
+from memory_operator.nudges import Nudges
 from memory_operator.observed import Inventory, Observed, Refusal, ready_service_pods
 from memory_operator.pace import Pace
 from memory_operator.plan import Change, Growth, Plan
@@ -56,6 +57,7 @@ class Reconciler:
         self._pods = pods
         self._around = around
         self._pace = Pace(around.chance)
+        self._nudges = Nudges(around.clock)
         self._retirement = Retirement(cluster, around.settings, around.clock)
 
     async def reconcile(self, namespace: str) -> float | None:
@@ -91,6 +93,8 @@ class Reconciler:
         for member in guards:
             await self._cluster.set_finalizer(member.manifest, present=True)
         observed = await self._act(changes, observed)
+        for pod in self._nudges.due(observed):
+            await self._cluster.prompt(pod, nudges.ANNOTATION, self._around.now())
         for member in roster.adopted:
             message = f"it serves the data that was retained under the id {member.memory_id!r}"
             await self._cluster.record(Notice(member.manifest, Reason.DATA_ADOPTED, message))
@@ -132,7 +136,7 @@ class Reconciler:
         for manifest in sorted(changes.prune, key=made_last_first):
             await self._cluster.delete(manifest)
         for pod in changes.prompt:
-            await self._cluster.prompt(pod, changes.digest)
+            await self._cluster.prompt(pod, names.ANNOTATION_DEFINITIONS_HASH, changes.digest)
         known = self._cluster.known(observed.namespace)
         inventory = replace(observed.inventory, children=known.children, pods=known.pods)
         return replace(observed, inventory=inventory, refusals=tuple(refusals))

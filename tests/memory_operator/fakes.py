@@ -50,7 +50,7 @@ class FakeCluster:
         self._write("orphan" if orphan else "delete", manifest)
         self.now = replace(self.now, children={k: c for k, c in self.now.children.items() if k != key_of(manifest)})
 
-    async def prompt(self, pod: Manifest, digest: str) -> None:
+    async def prompt(self, pod: Manifest, annotation: str, value: str) -> None:
         self._write("prompt", pod)
 
     async def grow_claim(self, tenant: str, claim: str, size: str) -> None:
