@@ -243,14 +243,17 @@ async def _found(
             chunk, ranked = ranked[: CHECKED_FACTOR * wanted], ranked[CHECKED_FACTOR * wanted :]
             seen.update(each.candidate for each in chunk)
             alive += await _checked(memory, request, search.audience, chunk, timings)
-        if len(alive) >= wanted or not _full(proposals, search.limit):
+        if len(alive) >= wanted or not _more(proposals, fused, search.limit):
             break
         search = replace(search, limit=search.limit * 2)
     return _hits(alive)[:wanted], len(seen)
 
 
-def _full(proposals: Proposals, limit: int) -> bool:
-    return len(proposals.dense) >= limit or len(proposals.keyword) >= limit
+def _more(proposals: Proposals, fused: Sequence[Ranked], limit: int) -> bool:
+    """Whether a longer search could find more: the index was cut short, and nothing fell under the threshold yet."""
+    cut_short = len(proposals.dense) >= limit or len(proposals.keyword) >= limit
+    proposed = {candidate for candidate, _ in (*proposals.dense, *proposals.keyword)}
+    return cut_short and len(fused) == len(proposed)
 
 
 async def _checked(
