@@ -42,7 +42,17 @@ class Valkey:
 
     def start(self, *options: str) -> None:
         path = self.folder / "redis.sock"
-        argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(self.folder)]
+        argv = [
+            str(get_binary_path()),
+            "--port",
+            "0",
+            "--unixsocket",
+            str(path),
+            "--save",
+            "",
+            "--dir",
+            str(self.folder),
+        ]
         self.process = subprocess.Popen([*argv, *options], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 5
         while not path.exists():

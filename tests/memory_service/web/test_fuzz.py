@@ -80,7 +80,7 @@ def test_no_request_breaks_the_service(url: str, route: Route, mode: GenerationM
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=requests)
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
         answer = case.call(base_url=url, timeout=10)
         answered.append(answer.status_code)
         if answer.status_code >= 400 and case.method != "HEAD" and route.operation != "health":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from memory_service.web import openapi
 from memory_service.web.problems import STATUSES
 from memory_service.web.routes import ROUTES
@@ -71,7 +71,9 @@ async def test_answers_are_what_the_document_says(api: Api, method: str, path: s
     described = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status_code)]
     schema = described["content"]["application/json"]["schema"] | {"components": DOCUMENT["components"]}
     Draft202012Validator(schema).validate(answer.json())
-    refused = await api.ask(method, rest if rest.startswith("/v1") else f"/v1/memories/support{rest}", body, params={"x": 1})
+    refused = await api.ask(
+        method, rest if rest.startswith("/v1") else f"/v1/memories/support{rest}", body, params={"x": 1}
+    )
     problem = {"$ref": "#/components/schemas/Problem", "components": DOCUMENT["components"]}
     Draft202012Validator(problem).validate(refused.json())
     assert refused.status_code == 400

@@ -27,7 +27,14 @@ async def test_an_absent_thread_has_facts_that_say_so(api: Api) -> None:
 
 
 async def test_put_creates_a_thread_and_says_where_it_is(api: Api) -> None:
-    settings = {"type": "AGENT", "owner": "ada|x", "title": "Notes", "max_messages": 9, "ttl": "1h", "metadata": {"a": 1}}
+    settings = {
+        "type": "AGENT",
+        "owner": "ada|x",
+        "title": "Notes",
+        "max_messages": 9,
+        "ttl": "1h",
+        "metadata": {"a": 1},
+    }
     answer = await api.ask("PUT", "threads/t", settings)
     assert (answer.status_code, answer.headers["location"]) == (201, "/v1/memories/support/threads/t")
     assert (answer.json()["created"], answer.headers["etag"]) == (True, f'"{answer.json()["version"]}"')
@@ -49,7 +56,9 @@ async def test_put_again_is_200_and_resets_what_it_leaves_out_but_the_owner(api:
 async def test_patch_keeps_what_it_leaves_out_and_null_takes_away(api: Api) -> None:
     await api.ask("PUT", "threads/t", {"title": "Notes", "max_messages": 9})
     headers = {"content-type": "application/merge-patch+json"}
-    answer = await api.client.patch("/v1/memories/support/threads/t", content=b'{"max_messages": null}', headers=headers)
+    answer = await api.client.patch(
+        "/v1/memories/support/threads/t", content=b'{"max_messages": null}', headers=headers
+    )
     assert (answer.status_code, answer.json()["changed"]) == (200, True)
     facts = await api.facts("t")
     assert (facts["title"], facts["max_messages"]) == ("Notes", None)
