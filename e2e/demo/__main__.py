@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
+
+import httpx2
 
 from e2e.cluster.errors import ClusterError
 from e2e.demo import backstage
 from e2e.demo.narrator import Narrator
 from e2e.demo.story import Story
-from e2e.kube import KubectlError
+
+FAILURES = (ClusterError, AssertionError, httpx2.HTTPError, subprocess.TimeoutExpired)
+"""What a step may end with: the cluster's, kubectl's and port-forward's, the service's, a command that hangs."""
 
 LEFT = (
     "Everything is left as it is: `make demo-shell` looks inside, `make demo` tries again, `make down` takes it away."
@@ -32,7 +37,7 @@ def main() -> int:
             return backstage.down(os.environ)
         Story(narrator := Narrator.resumed(backstage.STEPS), chosen.state, tuple(chosen.set)).tell()
         backstage.farewell(narrator)
-    except (ClusterError, KubectlError) as error:
+    except FAILURES as error:
         print(f"\n{error}\n\n{LEFT}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
