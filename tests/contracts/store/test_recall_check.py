@@ -78,7 +78,17 @@ async def test_messages_are_found_among_many_holes(log: Log) -> None:
         (Audience(thread="free", owner="ada"), {"free"}),
         (Audience(thread="other", any_owner=True), {"other"}),
     ],
-    ids=repr,
+    ids=[
+        "nobody-sees-the-ownerless",
+        "an-owner-sees-the-ownerless-too",
+        "an-owner-alone",
+        "another-owner",
+        "an-administrator-sees-all",
+        "an-owned-thread-without-its-owner",
+        "an-owned-thread-by-its-owner",
+        "an-ownerless-thread",
+        "any-thread-by-an-administrator",
+    ],
 )
 async def test_a_thread_with_an_owner_comes_back_only_for_that_owner(
     log: Log, audience: Audience, seen: set[str]
