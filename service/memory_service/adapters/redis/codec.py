@@ -7,6 +7,7 @@ Six-byte numbers travel as a four- and a two-byte half, because Python's struct 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,13 +36,13 @@ from memory_service.model import (
 )
 from memory_service.policies.retention import Policy
 
-KEYED_DIGEST: Final = 16
-KEYED_BODY: Final = 8
+KEYED_DIGEST: Final = 14
+KEYED_BODY: Final = 6
 """Bytes of a request's digests that are kept: enough against chance, and small, since each stays for a day or more."""
 
-_OPERATION: Final = struct.Struct("<BBBHQQQQ")
+_OPERATION: Final = struct.Struct("<BBBHHQQQQ")
 _DRAFT: Final = struct.Struct("<BIQ")
-_OUTCOME: Final = struct.Struct("<BBIHIHIHIHIIIH")
+_OUTCOME: Final = struct.Struct("<BBIHIHIHIHHBHBIH")
 _QUOTA: Final = struct.Struct("<BQQ")
 _FLUSHED: Final = struct.Struct("<Qq")
 _POLICY: Final = struct.Struct("<QQQQQQBB")
@@ -97,7 +98,8 @@ class _Body:
     flags: int = 0
     count: int = 0
     numbers: tuple[int, int, int] = (0, 0, 0)
-    extra: list[bytes] = field(default_factory=list)
+    drafts: bytes = b""
+    extra: Sequence[bytes] = ()
 
 
 def encode(mutation: Mutation | Touch, keys: Keys) -> Operation:
@@ -113,10 +115,9 @@ def encode(mutation: Mutation | Touch, keys: Keys) -> Operation:
     elif guard.key is not None:
         flags |= _KEYED
         digest = guard.key.digest[:KEYED_DIGEST].ljust(KEYED_DIGEST, b"\0")
-    packed = _OPERATION.pack(
-        body.kind, flags, partition(mutation.thread), body.count, guard.if_match or 0, *body.numbers
-    )
-    args = [packed]
+    where, extras = partition(mutation.thread), len(body.extra)
+    head = _OPERATION.pack(body.kind, flags, where, body.count, extras, guard.if_match or 0, *body.numbers)
+    args = [head + body.drafts]
     if guard.key is not None and digest:
         args.append(digest + guard.key.body[:KEYED_BODY].ljust(KEYED_BODY, b"\0"))
     args += body.extra
@@ -127,9 +128,9 @@ def _body(mutation: Mutation | Touch) -> _Body:
     """One line a mutation: its number (lua/rows.lua) and what it brings."""
     match mutation:
         case Append(drafts=drafts):
-            return _Body(1, count=len(drafts), extra=_drafts(drafts))
+            return _Body(1, count=len(drafts), drafts=_drafts(drafts), extra=[each.tail for each in drafts])
         case Replace(drafts=drafts):
-            return _Body(2, count=len(drafts), extra=_drafts(drafts))
+            return _Body(2, count=len(drafts), drafts=_drafts(drafts), extra=[each.tail for each in drafts])
         case Clear(backup_ttl_ms=ttl):
             return _Body(3, numbers=(ttl or 0, 0, 0))
         case Restore(backup_id=backup):
@@ -192,9 +193,9 @@ def _settings(settings: Settings) -> bytes:
     return msgspec.msgpack.encode(given)
 
 
-def _drafts(drafts: tuple[Draft, ...]) -> list[bytes]:
-    meta = b"".join(map(_draft, drafts))
-    return [meta, *(draft.tail for draft in drafts)]
+def _drafts(drafts: tuple[Draft, ...]) -> bytes:
+    """Role, tokens and expiry of each; their tails are arguments of their own, so that nothing copies them twice."""
+    return b"".join(map(_draft, drafts))
 
 
 def _draft(draft: Draft) -> bytes:
@@ -208,7 +209,7 @@ def decode_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome | StorageF
     """What an operation decided, or the error that it alone met."""
     if raw[0] >= _FULL:
         return _failure(raw)
-    code, flags, v0, v1, p0, p1, g0, g1, first, count, total, evicted, e0, e1 = _OUTCOME.unpack_from(raw)
+    code, flags, v0, v1, p0, p1, g0, g1, first, count, t0, t1, o0, o1, e0, e1 = _OUTCOME.unpack_from(raw)
     name = CODES[code]
     version, pos, incarnation = v0 | v1 << 32, p0 | p1 << 32, g0 | g1 << 32
     quota, used, limit, tokens, freed = None, 0, 0, 0, 0
@@ -232,8 +233,8 @@ def decode_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome | StorageF
         incarnation=incarnation,
         first_seq=first,
         count=count,
-        total=total,
-        evicted=evicted,
+        total=t0 | t1 << 16,
+        evicted=o0 | o1 << 16,
         expires_at=(e0 | e1 << 32) or None,
         refreshed=bool(flags & _REFRESHED),
         deleted=bool(flags & _DELETED),
@@ -287,11 +288,18 @@ class Header:
 
 
 _HEADER: Final = struct.Struct("<IHIHIHIHIHIHIIHIHIHIHIB")
+_SHORT: Final = struct.Struct("<IHIBIHIHIBIIIBB")
 
 
 def decode_header(raw: bytes) -> Header:
-    """A header as lua/base.lua packs it."""
-    (g, gh, v, vh, e, eh, c, ch, u, uh, d, dh, seq, n, y, t, th, b, bh, own, ownh, most, flags) = _HEADER.unpack(raw)
+    """A header as lua/base.lua packs it, in its long or its short form."""
+    if len(raw) == _SHORT.size:
+        g, gh, v, vh, e, eh, c, ch, u, uh, seq, tokens, b, bh, flags = _SHORT.unpack(raw)
+        incarnation, created = g | gh << 32, c | ch << 32
+        version, updated = incarnation + (v | vh << 32), created + (u | uh << 32)
+        size = b | bh << 32
+        return Header(incarnation, version, e | eh << 32, created, updated, 0, seq, seq, 0, tokens, size, 0, 0, flags)
+    g, gh, v, vh, e, eh, c, ch, u, uh, d, dh, seq, n, y, t, th, b, bh, own, ownh, most, flags = _HEADER.unpack(raw)
     return Header(
         g | gh << 32,
         v | vh << 32,

@@ -1,4 +1,4 @@
-"""The Lua scripts: each a list of files, joined under one header of constants that Python and Lua share."""
+"""The Lua scripts: each a list of files, joined, with the constants that Python and Lua share put in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from memory_service.adapters.redis.codec import KEYED_BODY, KEYED_DIGEST
 from memory_service.keys import IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KINDS
 from memory_service.model import CODES, PARTITIONS
 
@@ -30,6 +31,19 @@ PARTS: Final = {
 """Script -> its files in lua/, in order. Shared text is a file of its own, so that nothing is decided in two places."""
 
 
+_CONSTANT: Final = re.compile(r"\b[KCN]_[a-z_]+\b")
+_CONSTANTS: Final[dict[str, str | int]] = {
+    **{f"K_{kind}": text for kind, text in KINDS.items()},
+    **{f"C_{code}": number for number, code in enumerate(CODES)},
+    "N_partitions": PARTITIONS,
+    "N_bucket": IDEMPOTENCY_BUCKET_MS,
+    "N_kept": IDEMPOTENCY_KEPT_MS,
+    "N_digest": KEYED_DIGEST,
+    "N_body": KEYED_BODY,
+}
+"""`K_*` kinds of keys, `C_*` outcome codes, `N_*` numbers: put into the text, because Lua has 200 locals at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A script as Redis knows it: the text for SCRIPT LOAD and its SHA-1 for EVALSHA."""
@@ -44,20 +58,10 @@ def script(name: str) -> Script:
     """A script by name. Raises KeyError for one that does not exist."""
     folder = files(__package__) / "lua"
     body = "".join((folder / f"{part}.lua").read_text("utf-8") for part in PARTS[name])
-    text = (_constants(body) + body).encode()
+    text = _CONSTANT.sub(lambda found: repr(_CONSTANTS[found[0]]), body).encode()
     return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
 def every() -> list[Script]:
     """All scripts, for loading them when a connection opens."""
     return [script(name) for name in PARTS]
-
-
-def _constants(body: str) -> str:
-    """`K_*` for kinds of keys, `C_*` for outcome codes, `N_*` for numbers, as far as used (a script has 200 locals)."""
-    values: dict[str, str | int] = {f"K_{kind}": text for kind, text in KINDS.items()}
-    values |= {"N_partitions": PARTITIONS, "N_bucket": IDEMPOTENCY_BUCKET_MS, "N_kept": IDEMPOTENCY_KEPT_MS}
-    values |= {f"C_{code}": number for number, code in enumerate(CODES)}
-    used = sorted(set(re.findall(r"\b[KCN]_[a-z_]+\b", body)))
-    lines = [f"local {name} = {values[name]!r}\n" for name in used]
-    return "".join(lines)

@@ -36,7 +36,7 @@ local function saved(h, key)
 end
 
 local function restore(op, h, dead)
-  local key = T .. K_backup .. op.meta
+  local key = T .. K_backup .. ARGV[op.extra]
   local raw = call('GET', key)
   if not raw or cmsgpack.unpack(raw).thread ~= op.thread then return outcome(C_backup_not_found, 0, h) end
   if h and h.n + h.y > 0 then return outcome(C_not_empty, 0, h) end
@@ -46,7 +46,7 @@ local function restore(op, h, dead)
   local answer = put(op, at, dead, b, false)
   if string.byte(answer, 1) == C_ok and not op.dry then
     call('UNLINK', key, key .. ':l', key .. ':y', key .. ':x')
-    call('ZREM', T .. K_backups, op.meta)
+    call('ZREM', T .. K_backups, ARGV[op.extra])
   end
   return answer
 end

@@ -43,7 +43,7 @@ end
 local function of_thread(thread)
   local key = T .. K_document .. thread
   local h, dead = load(thread)
-  local version = h and has(h, DOCUMENT) and present(key) or 0
+  local version = h and (band(h.flags, DOCUMENT) ~= 0) and present(key) or 0
   if seen >= 0 and seen ~= version then return answer(C_version_mismatch, 0, version, h) end
   if deleting then
     if version == 0 then return answer(C_ok, 0, 0, h) end

@@ -62,7 +62,7 @@ local function spread(h, thread)
   if band(h.flags, DOCUMENT) ~= 0 then stamp(h, T .. K_document .. thread) end
 end
 
-local function save(h, thread) call('SET', T .. K_header .. thread, pack_header(h)) end
+local function save(h, thread, key) call('SET', key or T .. K_header .. thread, pack_header(h)) end
 
 -- Refresh on a write, if the policy says so. True when the expiry moved; the caller spreads it.
 local function refresh(h)

@@ -41,15 +41,15 @@ local function answer_flush(op, flags, h, before, summarised, removed)
   return outcome(C_ok, flags, h, summarised and h.seq or 0, removed, 0) .. pack('<I8i8', h and h.tokens or 0, before - (h and h.tokens or 0))
 end
 
--- ARGV: seqs that leave (meta), the record that readers see as last_flush, and the summary's tail if there is one, of
+-- ARGV from op.extra on: seqs that leave, the record that readers see as last_flush, and the summary's tail if there is one, of
 -- op.b tokens. Answers the thread's tokens and how many fewer they are.
 local function flush(op, h)
   if not h then return answer_flush(op, 0, nil, 0, false, 0) end
   local thread, before = op.thread, h.tokens
-  local found, summarised = found_in(h, thread, op.meta), op.count == 2
+  local found, summarised = found_in(h, thread, ARGV[op.extra]), op.count == 2
   if #found == 0 then return answer_flush(op, 0, h, before, false, 0) end
   local b, seqs, bytes, system_was_empty = batch(h), {}, 0, h.y == 0
-  if summarised then add(b, h, ARGV[op.tails + 2], op.b, true) end
+  if summarised then add(b, h, ARGV[op.extra + 2], op.b, true) end
   local removed = 0
   for i, each in ipairs(found) do
     local item, which = each[3], each[4]
@@ -69,7 +69,7 @@ local function flush(op, h)
   -- First a write that Redis refuses when it is full.
   save(h, thread)
   local kept = settings_of(h, thread)
-  kept.flush = ARGV[op.tails + 1]
+  kept.flush = ARGV[op.extra + 1]
   store_settings(h, thread, kept)
   take_all(h, thread, found)
   push(T .. K_system .. thread, b.systems)
@@ -82,6 +82,6 @@ local function flush(op, h)
   end
   count(0, #b.systems - #found, h.tokens - before, b.bytes - bytes)
   emit_seqs(h, thread, seqs)
-  if summarised then emit(h, ADD, thread, pack('<I6I4I4I4', 0, h.seq, h.seq, 0)) end
+  if summarised then emit_add(h, thread, 0, h.seq, h.seq, 0) end
   return answer_flush(op, flags, h, before, summarised, removed)
 end

@@ -2,7 +2,8 @@
 
 local MEMORY = '<c16c8I6I6I6I6I6'
 local RUN = string.sub(ARGV[1], 1, 16)
-local mem = {epoch = string.sub(ARGV[1], 17, 24), pos = 0, threads = 0, messages = 0, tokens = 0, bytes = 0}
+local mem = {epoch = string.sub(ARGV[1], 17, 24), pos = 0, threads = 0, messages = 0, tokens = 0, bytes = 0,
+  changed = false}
 do
   local raw = call('GET', KEYS[1])
   if raw then
@@ -29,15 +30,25 @@ end
 local ADD, REMOVE, CUT, GONE, OWNER = 1, 2, 3, 4, 5
 local outgoing = {}
 
-local function emit(h, kind, thread, rest)
+local function outbox_of(h)
   local p = math.floor(h.flags / 64)
   local list = outgoing[p]
   if not list then
     list = {pack('<I6', now)}
     outgoing[p] = list
   end
+  return list
+end
+
+local function emit(h, kind, thread, rest)
+  local list = outbox_of(h)
   list[#list + 1] = pack('<BI6I6Bc0', kind, mem.pos, h.g, #thread, thread)
   list[#list + 1] = rest
+end
+
+local function emit_add(h, thread, dead, first, last, cut)
+  local list = outbox_of(h)
+  list[#list + 1] = pack('<BI6I6Bc0I6I4I4I4', ADD, mem.pos, h.g, #thread, thread, dead, first, last, cut)
 end
 
 local function emit_seqs(h, thread, seqs)

@@ -3,6 +3,8 @@
 local ID = '^{"tokens":(%d+),"id":"%d+%-(%d+)"'
 local TOOL = '^{"tokens":%d+,"id":"%d+%-%d+","role":"tool"'
 local SYSTEM_DRAFT, TTL_DRAFT = 1, 2
+local HEAD_SIZE = 39
+local format = string.format
 
 -- Appends in pieces: a call takes some 8,000 arguments at most.
 local function push(list, items)
@@ -11,15 +13,25 @@ local function push(list, items)
   end
 end
 
-local function batch(h) return {items = {}, systems = {}, tokens = 0, bytes = 0, seq = h.seq} end
+local NONE = {}
+local shared_batch = {items = NONE, systems = NONE, tokens = 0, bytes = 0, seq = 0, dues = false, next_due = false}
+
+local function batch(h)
+  local b = shared_batch
+  b.items, b.systems, b.tokens, b.bytes, b.seq, b.dues, b.next_due = {}, NONE, 0, 0, h.seq, false, false
+  return b
+end
 
 local function add(b, h, tail, tokens, system, due)
-  b.seq = b.seq + 1
-  local item = '{"tokens":' .. tokens .. ',"id":"' .. h.g .. '-' .. b.seq .. '",' .. tail
-  local list = system and b.systems or b.items
+  local seq = b.seq + 1
+  local item = format('{"tokens":%d,"id":"%d-%d",', tokens, h.g, seq) .. tail
+  local list = b.items
+  if system then
+    if b.systems == NONE then b.systems = {} end
+    list = b.systems
+  end
   list[#list + 1] = item
-  b.tokens = b.tokens + tokens
-  b.bytes = b.bytes + #item
+  b.seq, b.tokens, b.bytes = seq, b.tokens + tokens, b.bytes + #item
   if due then
     b.dues = b.dues or {}
     b.dues[#b.dues + 1] = due
@@ -30,15 +42,15 @@ end
 
 -- The drafts of an operation as messages of `h`; nil when one would have expired already.
 local function drafted(op, h)
-  local b, at = batch(h), 1
+  local b, head, at, tails = batch(h), op.head, HEAD_SIZE + 1, op.extra - 1
   for i = 1, op.count do
     local kind, tokens, value, due
-    kind, tokens, value, at = unpack_from('<BI4I8', op.meta, at)
+    kind, tokens, value, at = unpack_from('<BI4I8', head, at)
     if value ~= 0 then
       due = band(kind, TTL_DRAFT) ~= 0 and now + value or value
       if due <= now then return nil end
     end
-    add(b, h, ARGV[op.tails + i], tokens, band(kind, SYSTEM_DRAFT) ~= 0, due)
+    add(b, h, ARGV[tails + i], tokens, band(kind, SYSTEM_DRAFT) ~= 0, due)
   end
   return b
 end
@@ -47,7 +59,7 @@ end
 -- with it, but never the newest message. Answers how many leave, and their tokens, bytes and seqs.
 local function leaving(list, n, items, most)
   local leave, tokens, bytes, seqs = n + #items - most, 0, 0, {}
-  if leave <= 0 then return 0, 0, 0, seqs end
+  if leave <= 0 then return 0, 0, 0 end
   local old = n > 0 and call('LRANGE', list, 0, leave) or {}
   local function at(i) return i > n and items[i - n] or old[i] or call('LINDEX', list, i - 1) end
   while leave < n + #items - 1 and string.find(at(leave + 1), TOOL) do leave = leave + 1 end
@@ -60,7 +72,7 @@ local function leaving(list, n, items, most)
 end
 
 -- The first limit that `b` would break, as a refusal; nil when there is none.
-local function over_limit(op, h, dead, b, gone)
+local function over_limit(op, h, dead, b, gone, gone_bytes)
   local created = op.absent
   if h.y - gone.y + #b.systems > SYSTEM_CAP then return outcome(C_system_cap, 0, not created and h or nil) end
   if h.max == 0 and h.n - gone.n + #b.items > THREAD_CAP then return outcome(C_thread_full, 0, not created and h or nil) end
@@ -68,7 +80,7 @@ local function over_limit(op, h, dead, b, gone)
     return over_quota(nil, 1, mem.threads, THREAD_QUOTA)
   end
   local bytes = mem.bytes - (dead and dead.bytes or 0)
-  if BYTE_QUOTA > 0 and bytes - gone.bytes + b.bytes > BYTE_QUOTA then
+  if BYTE_QUOTA > 0 and bytes - gone_bytes + b.bytes > BYTE_QUOTA then
     return over_quota(not created and h or nil, 2, bytes, BYTE_QUOTA)
   end
 end
@@ -82,26 +94,28 @@ end
 
 -- Tells the index what came and what left. One cut says it unless a system message, which stays, is older than the cut.
 local function emit_put(h, thread, dead, first, cut, seqs)
-  if #seqs > 0 then
+  if seqs then
     if h.y == 0 then cut = seqs[#seqs] else emit_seqs(h, thread, seqs) end
   end
-  emit(h, ADD, thread, pack('<I6I4I4I4', dead and dead.g or 0, first, h.seq, cut))
+  emit_add(h, thread, dead and dead.g or 0, first, h.seq, cut)
 end
+
+local NOTHING = {n = 0, y = 0, tokens = 0, bytes = 0}
 
 -- Adds a batch at the end of a thread, or puts it in place of all its messages.
 local function put(op, h, dead, b, replacing)
   local thread, created, first = op.thread, op.absent, h.seq + 1
-  local gone = replacing and {n = h.n, y = h.y, tokens = h.tokens, bytes = h.bytes} or {n = 0, y = 0, tokens = 0, bytes = 0}
+  local gone = replacing and {n = h.n, y = h.y, tokens = h.tokens, bytes = h.bytes} or NOTHING
   local list, stays = T .. K_log .. thread, h.n - gone.n
-  local leave, left_tokens, left_bytes, seqs = 0, 0, 0, {}
+  local leave, left_tokens, left_bytes, seqs = 0, 0, 0, nil
   if h.max > 0 then leave, left_tokens, left_bytes, seqs = leaving(list, stays, b.items, h.max) end
-  gone.bytes = gone.bytes + left_bytes
-  local refusal = over_limit(op, h, dead, b, gone)
+  local gone_bytes = gone.bytes + left_bytes
+  local refusal = over_limit(op, h, dead, b, gone, gone_bytes)
   if refusal then return refusal end
 
   local log_was_empty, system_was_empty = stays == 0, h.y == gone.y
   h.seq, h.n, h.y = b.seq, stays + #b.items - leave, h.y - gone.y + #b.systems
-  h.tokens, h.bytes = h.tokens - gone.tokens - left_tokens + b.tokens, h.bytes - gone.bytes + b.bytes
+  h.tokens, h.bytes = h.tokens - gone.tokens - left_tokens + b.tokens, h.bytes - gone_bytes + b.bytes
   local old_due = h.next_due
   if replacing then h.next_due = 0 end
   if b.next_due and (h.next_due == 0 or b.next_due < h.next_due) then h.next_due = b.next_due end
@@ -113,17 +127,17 @@ local function put(op, h, dead, b, replacing)
   h.version, h.updated = next_pos(), now
   -- The first write is one that Redis refuses when it is full, so that a refusal finds nothing written.
   if created or replacing then
-    save(h, thread)
+    save(h, thread, op.key)
     if dead then bury(dead, thread) end
     if replacing then
       call('UNLINK', list, T .. K_system .. thread, T .. K_due .. thread)
       if old_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
     end
   end
-  push(list, b.items)
-  push(T .. K_system .. thread, b.systems)
+  if #b.items == 1 then call('RPUSH', list, b.items[1]) else push(list, b.items) end
+  if #b.systems > 0 then push(T .. K_system .. thread, b.systems) end
   if leave > 0 then call('LTRIM', list, leave, -1) end
-  if created then enter(h, thread) elseif not replacing then save(h, thread) end
+  if created then enter(h, thread) elseif not replacing then save(h, thread, op.key) end
   if b.dues then note_dues(h, thread, b) end
   if moved then
     spread(h, thread)
@@ -131,7 +145,7 @@ local function put(op, h, dead, b, replacing)
     if log_was_empty and h.n > 0 then stamp(h, list) end
     if system_was_empty and h.y > 0 then stamp(h, T .. K_system .. thread) end
   end
-  count(0, op.count - leave - gone.n - gone.y, b.tokens - left_tokens - gone.tokens, b.bytes - gone.bytes)
+  count(0, op.count - leave - gone.n - gone.y, b.tokens - left_tokens - gone.tokens, b.bytes - gone_bytes)
   emit_put(h, thread, dead, first, replacing and first - 1 or 0, seqs)
   return outcome(C_ok, flags, h, first, op.count, leave)
 end

@@ -3,16 +3,14 @@
 -- ARGV: run id and epoch, policy, digests of the keyed operations, then the operations as codec.py packs them.
 
 local MATCH, ABSENT, DRY, KEYED = 1, 2, 4, 8
--- Answers that an Idempotency-Key repeats: what the mutation itself decided.
-local RECORDED = {[C_ok] = true, [C_settings_conflict] = true, [C_not_empty] = true, [C_system_cap] = true,
-  [C_token_limit] = true, [C_thread_full] = true}
 local FULL, DAMAGED = 254, 255
 
 local records, recorded = {}, {}
+local present = unpack_header(string.rep('\0', SHORT_SIZE))
 
 local function load_records(digests)
   local asked = {}
-  for at = 1, #digests, 16 do asked[#asked + 1] = string.sub(digests, at, at + 15) end
+  for at = 1, #digests, N_digest do asked[#asked + 1] = string.sub(digests, at, at + N_digest - 1) end
   local bucket = math.floor(now / N_bucket)
   for age = 0, N_kept / N_bucket do
     local found = call('HMGET', T .. K_idempotency .. (bucket - age), unpack(asked))
@@ -34,12 +32,16 @@ end
 local function replay(op)
   local record = records[op.digest]
   if not record then return nil end
-  if string.sub(record, 1, 8) ~= op.body then return outcome(C_idempotency_mismatch, 0, nil) end
-  return string.sub(record, 9, 9) .. string.char(string.byte(record, 10) + REPLAYED) .. string.sub(record, 11)
+  if string.sub(record, 1, N_body) ~= op.body then return outcome(C_idempotency_mismatch, 0, nil) end
+  local code, flags = string.byte(record, N_body + 1, N_body + 2)
+  return string.char(code, flags + REPLAYED) .. string.sub(record, N_body + 3)
 end
 
+-- Kept is what the mutation itself decided, not what depends on the moment or on the request.
 local function record(op, answer)
-  if op.dry or not RECORDED[string.byte(answer, 1)] then return end
+  local code = string.byte(answer, 1)
+  if code ~= C_ok and code ~= C_settings_conflict and code ~= C_not_empty and code ~= C_system_cap
+    and code ~= C_token_limit and code ~= C_thread_full then return end
   local kept = op.body .. answer
   records[op.digest] = kept
   recorded[#recorded + 1] = op.digest
@@ -51,12 +53,12 @@ local function run(op)
     local again = replay(op)
     if again then return again end
   end
-  local h, dead = load(op.thread)
+  local h, dead = load(op.thread, op.key, present)
   if h and h.next_due ~= 0 and h.next_due <= now then purge(h, op.thread) end
   if band(op.flags, MATCH) ~= 0 and (h and h.version or 0) ~= op.version then return outcome(C_version_mismatch, 0, h) end
   if band(op.flags, ABSENT) ~= 0 and h then return outcome(C_exists, 0, h) end
   op.absent = not h
-  local answer = ROWS[op.kind](op, h, dead)
+  local answer = row(op.kind)(op, h, dead)
   if op.digest then record(op, answer) end
   return answer
 end
@@ -72,20 +74,21 @@ end
 
 if #ARGV[3] > 0 then load_records(ARGV[3]) end
 local answers, at = {mem.epoch}, 4
+local op = {key = false, thread = false, head = false, kind = 0, flags = 0, partition = 0, count = 0, extra = 0, version = 0,
+  a = 0, b = 0, c = 0, dry = false, absent = false, digest = false, body = false}
 for i = 2, #KEYS do
-  local op = {thread = string.sub(KEYS[i], #T + #K_header + 1)}
-  op.kind, op.flags, op.partition, op.count, op.version, op.a, op.b, op.c = unpack_from('<BBBI2I8I8I8I8', ARGV[at])
-  op.dry = band(op.flags, DRY) ~= 0
+  local key, head = KEYS[i], ARGV[at]
+  local flags, extras
+  op.key, op.thread, op.head, op.digest = key, string.sub(key, #T + #K_header + 1), head, false
+  op.kind, flags, op.partition, op.count, extras, op.version, op.a, op.b, op.c = unpack_from('<BBBI2I2I8I8I8I8', head)
+  op.flags, op.dry = flags, band(flags, DRY) ~= 0
   at = at + 1
-  if band(op.flags, KEYED) ~= 0 then
-    op.digest, op.body = string.sub(ARGV[at], 1, 16), string.sub(ARGV[at], 17)
+  if band(flags, KEYED) ~= 0 then
+    op.digest, op.body = string.sub(ARGV[at], 1, N_digest), string.sub(ARGV[at], N_digest + 1)
     at = at + 1
   end
-  if EXTRA[op.kind] then
-    op.meta = ARGV[at]
-    op.tails = at
-    at = at + 1 + op.count
-  end
+  op.extra = at
+  at = at + extras
   answers[i] = guarded(op)
 end
 save_memory()

@@ -48,7 +48,7 @@ end
 
 -- Messages that a smaller window pushes out, at once.
 local function shrink(h, thread)
-  if h.max == 0 or h.n <= h.max then return 0 end
+  if h.max == 0 then return 0 end
   return leaving(T .. K_log .. thread, h.n, {}, h.max)
 end
 
@@ -76,12 +76,12 @@ local function conflicts(op, h, present, given)
     if given[name] ~= nil and value ~= present[name] then return true end
   end
   return (given.max ~= nil and given.max ~= h.max)
-    or (given.ttl ~= nil and given.ttl ~= (has(h, OWN_TTL) and h.ttl or TTL))
-    or (given.pinned ~= nil and given.pinned ~= has(h, PINNED))
+    or (given.ttl ~= nil and given.ttl ~= ((band(h.flags, OWN_TTL) ~= 0) and h.ttl or TTL))
+    or (given.pinned ~= nil and given.pinned ~= (band(h.flags, PINNED) ~= 0))
 end
 
 local function configure(op, h, dead)
-  local thread, given, created = op.thread, cmsgpack.unpack(op.meta), not h
+  local thread, given, created = op.thread, cmsgpack.unpack(ARGV[op.extra]), not h
   if given.ttl == 0 and REQUIRED ~= 0 and MAX_AGE == 0 then return outcome(C_invalid_ttl, 0, h) end
   local present = h and settings_of(h, thread) or {}
   if conflicts(op, h, present, given) then return outcome(C_settings_conflict, 0, h) end
@@ -97,7 +97,7 @@ local function configure(op, h, dead)
   if not (created or differs or new_settings) then return outcome(C_ok, 0, h) end
 
   if created then h.expires = after(h, lifetime(h)) else retime(h, before) refresh(h) end
-  local moved = created or h.expires ~= before.expires or has(h, PINNED) ~= (band(before.flags, PINNED) ~= 0)
+  local moved = created or h.expires ~= before.expires or (band(h.flags, PINNED) ~= 0) ~= (band(before.flags, PINNED) ~= 0)
   local leave, tokens, bytes, seqs = shrink(h, thread)
   h.n = h.n - leave
   local flags = CHANGED + (created and CREATED or moved and REFRESHED or 0)

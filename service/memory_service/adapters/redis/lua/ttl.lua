@@ -12,7 +12,7 @@ end
 
 -- Pins or unpins in the header. Unpinned, a thread gets the later of its stored expiry and now + ttl.
 local function set_pin(h, on)
-  if has(h, PINNED) == on then return false end
+  if (band(h.flags, PINNED) ~= 0) == on then return false end
   if on then
     h.flags = bor(h.flags, PINNED)
     return true
