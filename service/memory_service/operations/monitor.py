@@ -31,10 +31,6 @@ class Monitor:
         """What the last look found."""
         return self._seen.get(memory_id)
 
-    def forget(self, memory_id: str) -> None:
-        """The memory is gone."""
-        self._seen.pop(memory_id, None)
-
     async def look(self) -> None:
         """Examine every memory once; the worker is asked once for all of them."""
         reported = await ask_worker(self._worker)
@@ -44,10 +40,12 @@ class Monitor:
             async with gate:
                 storage, totals = await storage_of(memory)
             memory_id = memory.definition.spec.id
-            self._seen[memory_id] = health = judge(memory, storage, totals, reported)
-            self._on_health(memory_id, health)
+            if self._registry.holds(memory_id):  # it may have gone meanwhile, and its series with it
+                self._seen[memory_id] = health = judge(memory, storage, totals, reported)
+                self._on_health(memory_id, health)
 
         await asyncio.gather(*(one(memory) for memory in self._registry.opened()))
+        self._seen = {key: health for key, health in self._seen.items() if self._registry.holds(key)}
 
     async def run(self) -> None:
         """Look again and again until cancelled."""

@@ -107,6 +107,10 @@ class Registry:
         held = self._held.get(memory_id)
         return held if held is not None and held.entry.state == "active" else None
 
+    def holds(self, memory_id: str) -> bool:
+        """Whether there is an entry of that id, in whatever state."""
+        return memory_id in self._held
+
     def opened(self) -> Iterator[OpenMemory]:
         """Memories whose data exists here: active and retained, in order of id."""
         for held in self.held():

@@ -14,6 +14,7 @@ import msgspec
 from memory_service.errors import Fault, Refused
 from memory_service.model import WorkingDocument
 from memory_service.operations.outcomes import settle
+from memory_service.policies import documents
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -143,11 +144,19 @@ def _encoded(memory: OpenMemory, form: Format, content: object) -> bytes:
         if not isinstance(content, dict):
             raise _wrong_kind("must be an object: the Memory declares a schema")
         raw = msgspec.json.encode(content)
+        _check_schema(memory, content)
     most = memory.definition.spec.options.limits.message_bytes
     if len(raw) > most:
         text = f"is {len(raw)} bytes; this memory takes at most {most} (options.limits.messageBytes)"
         raise Refused("message_too_large", f"the content {text}", [Fault("/content", "message_too_large", text)])
     return raw
+
+
+def _check_schema(memory: OpenMemory, content: object) -> None:
+    broken = documents.faults(memory.definition.spec.options.working_memory.schema or {}, content)
+    if broken:
+        faults = [Fault(f"/content{path}", "invalid_field", message) for path, message in broken]
+        raise Refused("invalid_field", f"{faults[0].path} {faults[0].message}", faults)
 
 
 def _wrong_kind(text: str) -> Refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.memory_service.web.harness import Api, problem
+from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
 
 TEMPLATE = {"workingMemory": {"enabled": True, "template": "<user><name/></user>"}}
 SCHEMA = {"workingMemory": {"enabled": True, "schema": {"type": "object"}}}
@@ -48,6 +48,32 @@ async def test_a_schema_document_is_merged_and_null_deletes(api: Api) -> None:
     problem(await api.ask("PATCH", DOCUMENT, {"content": {}}, headers={"If-Match": '"999"'}), 412, "version_mismatch")
     replaced = await api.ask("PUT", DOCUMENT, {"content": {"only": True}})
     assert replaced.json()["content"] == {"only": True}
+
+
+STRICT = {
+    "type": "object",
+    "properties": {"age": {"type": "integer", "minimum": 0}, "name": {"type": "string", "pattern": "^(a+)+$"}},
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("api", [{"workingMemory": {"enabled": True, "schema": STRICT}}], indirect=True)
+async def test_a_document_is_held_to_its_schema_with_every_fault(api: Api) -> None:
+    await api.append("t", "a")
+    broken = {"age": -1, "name": "a" * 5000 + "!", "x": 1}
+    document = problem(await api.ask("PUT", DOCUMENT, {"content": broken}), 400, "invalid_field")
+    assert {fault["path"] for fault in document["errors"]} == {"/content", "/content/age", "/content/name"}
+    assert (await api.ask("PATCH", DOCUMENT, {"content": {"age": 1}})).status_code == 200
+    problem(await api.ask("PATCH", DOCUMENT, {"content": {"age": "old"}}), 400, "invalid_field")
+    assert (await api.ask("GET", DOCUMENT)).json()["content"] == {"age": 1}
+
+
+@pytest.mark.parametrize("schema", [{"type": "objct"}, {"$ref": "http://127.0.0.1:9/x"}, {"pattern": "("}])
+async def test_a_schema_that_is_none_is_a_fault_of_the_definition(valkey: Valkey, schema: dict[str, str]) -> None:
+    api = build(valkey.url, [entry(options={"workingMemory": {"enabled": True, "schema": schema}})])
+    document = problem(await api.ask("GET", DOCUMENT), 503, "definition_not_loaded")
+    assert "/spec/options/workingMemory/schema" in document["detail"]
+    await api.close()
 
 
 @pytest.mark.parametrize("api", [TEMPLATE], indirect=True)
