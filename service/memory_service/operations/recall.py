@@ -6,13 +6,13 @@ returns the stored bytes (data-engine.md, invariant 1). Parts that are away cost
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from memory_service.errors import EmbedderUnavailable, Fault, Refused, Timeout, Unavailable, VectorUnavailable
+from memory_service.errors import EmbedderUnavailable, Fault, Refused, Unavailable, VectorUnavailable
 from memory_service.model import Audience, Candidate, Checked, FieldFilter, Proposals, QueryVectors, Search
+from memory_service.operations.catching_up import caught_up
 from memory_service.operations.scan import scan
 from memory_service.operations.stored import decode
 from memory_service.policies.fusion import Mode, Ranked, Signal, fuse
@@ -30,7 +30,6 @@ CHECKED_FACTOR: Final = 2
 """Candidates checked for each hit wanted, so that a few dead ones cost no second round."""
 REFILLS: Final = 3
 DEFAULT_TIMEOUT_MS: Final = 2_000
-_POLL_SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +70,6 @@ class Hit:
     after: list[bytes]
 
 
-@dataclass(slots=True)
-class Timings:
-    """Milliseconds spent waiting for each part, for Server-Timing."""
-
-    storage: float = 0.0
-    vector: float = 0.0
-    embedder: float = 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class RecallAnswer:
     """Hits, best first. `searched` is how many messages were proposed or scanned.
@@ -97,7 +87,6 @@ class RecallAnswer:
     degraded: bool = False
     reason: str | None = None
     detail: str = ""
-    timings: Timings = field(default_factory=Timings)
 
 
 async def recall(memory: OpenMemory, request: RecallRequest) -> RecallAnswer:
@@ -109,20 +98,20 @@ async def recall(memory: OpenMemory, request: RecallRequest) -> RecallAnswer:
     if not memory.definition.spec.options.semantic_recall.enabled:
         raise Refused("recall_disabled", "semantic recall is off (options.semanticRecall.enabled)")
     request = _resolved(memory, request)
-    timings = Timings()
     audience = await audience_of(memory, request)
-    consistent = await caught_up(memory, request)
+    consistent = await caught_up(
+        memory, strong=request.strong, position=request.position, timeout_ms=request.timeout_ms
+    )
     try:
-        found = await _indexed(memory, request, audience, timings)
+        found = await _indexed(memory, request, audience)
     except VectorUnavailable as error:
-        found = await _scanned(memory, request, audience, error, timings)
+        found = await _scanned(memory, request, audience, error)
     totals = await memory.store.totals()
     return replace(
         found,
         consistent=consistent,
         lag_positions=totals.outbox_depth,
         lag_seconds=totals.oldest_pending_ms / 1000,
-        timings=timings,
     )
 
 
@@ -164,47 +153,15 @@ async def audience_of(memory: OpenMemory, request: RecallRequest) -> Audience:
     return Audience(owner=owner, ownerless=owner is None)
 
 
-async def caught_up(memory: OpenMemory, request: RecallRequest) -> bool:
-    """Wait until what the caller wrote is indexed, at most `timeout_ms`; True when it is.
-
-    Without `strong` and without a position nothing is waited for. Raises Timeout when `strong` was asked for.
-    """
-    if not request.strong and request.position is None:
-        return True
-    totals = await memory.store.totals()
-    epoch, pos = request.position or (totals.epoch, totals.pos)
-    # A position of another epoch may be one that a failed Redis lost: then everything written so far has to do.
-    target = pos if epoch == totals.epoch else totals.pos
-    now = asyncio.get_running_loop().time
-    deadline = now() + request.timeout_ms / 1000
-    for pause in _pauses():
-        if await memory.store.indexed(target):
-            return True
-        left = deadline - now()
-        if left <= 0:
-            break
-        await asyncio.sleep(min(pause, left))
-    if request.strong:
-        raise Timeout(f"the index did not reach position {target} within {request.timeout_ms} ms", reason="Pending")
-    return False
-
-
-def _pauses() -> Iterator[float]:
-    yield from _POLL_SECONDS
-    while True:
-        yield _POLL_SECONDS[-1]
-
-
 # --- with the index ---------------------------------------------------------------------------------------------------
 
 
-async def _indexed(memory: OpenMemory, request: RecallRequest, audience: Audience, timings: Timings) -> RecallAnswer:
-    with _timed(timings, "embedder"):
-        vectors = await memory.embedder.query(request.query)
+async def _indexed(memory: OpenMemory, request: RecallRequest, audience: Audience) -> RecallAnswer:
+    vectors = await memory.embedder.query(request.query)
     mode, missing = _possible(request.mode or "hybrid", vectors)
     if mode is None:
         error = EmbedderUnavailable(missing, reason=vectors.reason or "Unreachable")
-        return await _scanned(memory, request, audience, error, timings)
+        return await _scanned(memory, request, audience, error)
     search = Search(
         audience=audience,
         dense=vectors.dense if mode != "keyword" else None,
@@ -213,7 +170,7 @@ async def _indexed(memory: OpenMemory, request: RecallRequest, audience: Audienc
         exclude=request.exclude,
         limit=max(PROPOSED, CHECKED_FACTOR * (request.max_results or 1)),
     )
-    hits, searched = await _found(memory, request, search, mode, timings)
+    hits, searched = await _found(memory, request, search, mode)
     reason = (vectors.reason or "Unreachable") if missing else None
     return RecallAnswer(hits, searched, mode, 0, 0.0, degraded=bool(missing), reason=reason, detail=missing)
 
@@ -227,22 +184,19 @@ def _possible(mode: Mode, vectors: QueryVectors) -> tuple[Mode | None, str]:
     return mode, ""
 
 
-async def _found(
-    memory: OpenMemory, request: RecallRequest, search: Search, mode: Mode, timings: Timings
-) -> tuple[list[Hit], int]:
+async def _found(memory: OpenMemory, request: RecallRequest, search: Search, mode: Mode) -> tuple[list[Hit], int]:
     """Propose, fuse, check; ask for more while too many of the proposed are dead and the index has more."""
     wanted = request.max_results or 1
     alive: list[tuple[Ranked, Checked]] = []
     seen: set[Candidate] = set()
     for _ in range(REFILLS + 1):
-        with _timed(timings, "vector"):
-            proposals = await memory.index.search(search)
+        proposals = await memory.index.search(search)
         fused = fuse(proposals, mode=mode, threshold=request.threshold)
         ranked = [each for each in fused if each.candidate not in seen]
         while ranked and len(alive) < wanted:
             chunk, ranked = ranked[: CHECKED_FACTOR * wanted], ranked[CHECKED_FACTOR * wanted :]
             seen.update(each.candidate for each in chunk)
-            alive += await _checked(memory, request, search.audience, chunk, timings)
+            alive += await _checked(memory, request, search.audience, chunk)
         if len(alive) >= wanted or not _more(proposals, fused, search.limit):
             break
         search = replace(search, limit=search.limit * 2)
@@ -257,12 +211,11 @@ def _more(proposals: Proposals, fused: Sequence[Ranked], limit: int) -> bool:
 
 
 async def _checked(
-    memory: OpenMemory, request: RecallRequest, audience: Audience, chunk: Sequence[Ranked], timings: Timings
+    memory: OpenMemory, request: RecallRequest, audience: Audience, chunk: Sequence[Ranked]
 ) -> list[tuple[Ranked, Checked]]:
-    with _timed(timings, "storage"):
-        checked = await memory.store.check(
-            [each.candidate for each in chunk], audience, before=request.before or 0, after=request.after or 0
-        )
+    checked = await memory.store.check(
+        [each.candidate for each in chunk], audience, before=request.before or 0, after=request.after or 0
+    )
     return [(each, live) for each, live in zip(chunk, checked, strict=True) if live is not None]
 
 
@@ -290,19 +243,14 @@ def _hits(alive: Sequence[tuple[Ranked, Checked]]) -> list[Hit]:
 # --- without it -------------------------------------------------------------------------------------------------------
 
 
-async def _scanned(
-    memory: OpenMemory, request: RecallRequest, audience: Audience, error: Unavailable, timings: Timings
-) -> RecallAnswer:
+async def _scanned(memory: OpenMemory, request: RecallRequest, audience: Audience, error: Unavailable) -> RecallAnswer:
     """Words in the newest messages of one thread or owner. Raises `error` where neither is known to search in."""
     narrow = _narrow(request, audience)
     if narrow is None:
         raise error
-    with _timed(timings, "storage"):
-        proposals, searched = await scan(
-            memory, narrow, request.query, filters=request.filters, exclude=request.exclude
-        )
+    proposals, searched = await scan(memory, narrow, request.query, filters=request.filters, exclude=request.exclude)
     ranked = fuse(proposals, mode="keyword", threshold=request.threshold)[: request.max_results]
-    alive = await _checked(memory, request, narrow, ranked, timings) if ranked else []
+    alive = await _checked(memory, request, narrow, ranked) if ranked else []
     return RecallAnswer(_hits(alive), searched, "scan", 0, 0.0, degraded=True, reason=error.reason, detail=error.detail)
 
 
@@ -313,21 +261,3 @@ def _narrow(request: RecallRequest, audience: Audience) -> Audience | None:
     if audience.thread is not None or audience.owner is not None:
         return audience
     return Audience(thread=request.thread, ownerless=True) if request.thread is not None else None
-
-
-class _timed:
-    """Adds the time of a block to one part's total."""
-
-    __slots__ = ("_now", "_part", "_since", "_timings")
-
-    def __init__(self, timings: Timings, part: Literal["storage", "vector", "embedder"]) -> None:
-        self._timings, self._part = timings, part
-        self._now = asyncio.get_running_loop().time
-        self._since = self._now()
-
-    def __enter__(self) -> None:
-        self._since = self._now()
-
-    def __exit__(self, *_: object) -> None:
-        spent = (self._now() - self._since) * 1000
-        setattr(self._timings, self._part, getattr(self._timings, self._part) + spent)
