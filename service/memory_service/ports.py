@@ -156,8 +156,11 @@ class Embedder(Protocol):
 class QueryEmbedder(Protocol):
     """A question to vectors, for one memory. The HTTP process asks the worker over its socket."""
 
-    async def query(self, text: str) -> QueryVectors:
-        """Never raises for an embedder that is away: the answer says what is missing and why."""
+    async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
+        """Never raises for an embedder that is away: the answer says what is missing and why.
+
+        Without `meaning` only words are asked for, which needs no embedder.
+        """
         ...
 
 

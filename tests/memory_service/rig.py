@@ -53,10 +53,10 @@ class InProcess:
     subject: Subject
     away: bool = False
 
-    async def query(self, text: str) -> QueryVectors:
+    async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
         if self.away:
             return QueryVectors(reason="Unreachable", message="memory-worker does not answer")
-        made = await answer(self.subject, [text])
+        made = await answer(self.subject, [text], meaning=meaning)
         dense = None
         if made.vectors and self.subject.embedder is not None:
             dense = tuple((await self.subject.embedder.embed([text]))[0].tolist())

@@ -157,7 +157,7 @@ async def audience_of(memory: OpenMemory, request: RecallRequest) -> Audience:
 
 
 async def _indexed(memory: OpenMemory, request: RecallRequest, audience: Audience) -> RecallAnswer:
-    vectors = await memory.embedder.query(request.query)
+    vectors = await memory.embedder.query(request.query, meaning=request.mode != "keyword")
     mode, missing = _possible(request.mode or "hybrid", vectors)
     if mode is None:
         error = EmbedderUnavailable(missing, reason=vectors.reason or "Unreachable")

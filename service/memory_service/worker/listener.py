@@ -32,9 +32,11 @@ BODY_BYTES: Final = 4 * 2**20
 log = logging.getLogger(__name__)
 
 
-async def answer(subject: Subject, texts: list[str]) -> EmbedAnswer:
+async def answer(subject: Subject, texts: list[str], *, meaning: bool = True) -> EmbedAnswer:
     """Questions to one memory as vectors; what cannot be made is left out, and the answer says why."""
     asked = [words.question(text) for text in texts]
+    if not meaning:
+        return EmbedAnswer(words=asked)
     try:
         if subject.embedder is None:
             raise no_embedder()
@@ -76,7 +78,7 @@ class SocketApp:
         subject = self._crew.subject(asked.memory)
         if subject is None:
             return web.Response(status=404, text=f"memory {asked.memory!r} is not loaded here")
-        return self._json(await answer(subject, asked.texts))
+        return self._json(await answer(subject, asked.texts, meaning=asked.meaning))
 
     async def _checks(self, _: web.Request) -> web.Response:
         return self._json({subject.id: subject.board.checks() for subject in self._crew.subjects()})

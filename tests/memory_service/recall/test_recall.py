@@ -227,6 +227,15 @@ async def test_questions_that_cannot_be_asked_name_the_field(rig: Rig, asked: di
     assert (refused.value.code, refused.value.faults[0].path) == ("invalid_query", path)
 
 
+class Gone:
+    """An embedder whose key is missing."""
+
+    name = "gone"
+
+    async def embed(self, texts, *, urgent=False):
+        raise EmbedderUnavailable("the key is missing", reason="SecretMissing")
+
+
 # --- parts that are away ----------------------------------------------------------------------------------------------
 
 
@@ -234,12 +243,6 @@ async def test_without_an_embedder_words_are_searched_and_the_answer_says_so(rig
     async with rig.working():
         await rig.say("t", LISBON)
         await rig.indexed()
-
-    class Gone:
-        name = "gone"
-
-        async def embed(self, texts, *, urgent=False):
-            raise EmbedderUnavailable("the key is missing", reason="SecretMissing")
 
     rig = rig.redefined(embedder=Gone())
     answer = await rig.ask("flight to Lisbon", strong=False)
@@ -293,6 +296,7 @@ async def test_a_vector_store_that_comes_back_empty_is_filled_again_from_the_log
             server.stop()
             server.folder = tmp_path / "two"
             server.start()
+
             async def everything_is_back() -> bool:
                 try:
                     return await rig.memory.index.count() == 2
@@ -316,3 +320,12 @@ async def test_without_redis_there_is_no_recall(tmp_path, vectors) -> None:
             await rig.ask("Lisbon", strong=False)
         await rig.vector_store.close()
         await stores.close()
+
+
+async def test_a_search_by_words_needs_no_embedder_and_is_not_degraded(rig: Rig) -> None:
+    async with rig.working():
+        await rig.say("t", LISBON)
+        await rig.indexed()
+    answer = await rig.redefined(embedder=Gone()).ask("flight to Lisbon", strong=False, mode="keyword")
+    assert said(answer) == [LISBON]
+    assert not answer.degraded

@@ -33,10 +33,11 @@ class EmbedAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EmbedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /embed: questions to one memory."""
+    """The body of POST /embed: questions to one memory; without `meaning` only their words are wanted."""
 
     memory: str
     texts: list[str]
+    meaning: bool = True
 
 
 _decode_checks = msgspec.json.Decoder(dict[str, dict[str, Check]]).decode
@@ -92,9 +93,9 @@ class RemoteEmbedder:
         self._worker = worker
         self._memory_id = memory_id
 
-    async def query(self, text: str) -> QueryVectors:
+    async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
         """The question as vectors; an answer without them says why."""
-        body = msgspec.json.encode(EmbedRequest(self._memory_id, [text]))
+        body = msgspec.json.encode(EmbedRequest(self._memory_id, [text], meaning))
         try:
             answer = _decode_answer(await self._worker.ask("POST", "/embed", body, seconds=QUERY_SECONDS))
         except EmbedderUnavailable as error:
