@@ -7,28 +7,33 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from memory_service.adapters.redis.codec import KEYED_BODY, KEYED_DIGEST
 from memory_service.keys import IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KINDS
 from memory_service.model import CODES, PARTITIONS
 
-_WRITE: Final = ("base", "memory", "expiry", "life", "find")
-_ROWS: Final = ("flush", "rows", "mutate")
+_WRITE: Final = ("base", "memory", "expiry", "life", "outcome")
+_MODULES: Final = ("removal()", "ttl()", "settings()", "flush()", "restore()", "idempotency()")
 PARTS: Final = {
-    "mutate": (*_WRITE, "outcome", "purge", "messages", "removal", "ttl", "arrival", "settings", *_ROWS),
-    "document": (*_WRITE, "outcome", "document"),
-    "reap": (*_WRITE, "purge", "reap"),
+    "mutate": (*_WRITE, "find()", "burial()", "purge()", "messages", *_MODULES, "arrival", "rows", "mutate"),
+    "document": (*_WRITE, "burial()", "document"),
+    "reap": (*_WRITE, "find()", "burial()", "purge()", "reap"),
     "enqueue": ("base", "memory", "enqueue"),
     "erase": ("base", "erase"),
     "expiring": ("base", "expiring"),
     "admit": ("base", "admit"),
-    "read": ("base", "find", "read"),
-    "check": ("base", "find", "check"),
+    "read": ("base", "find()", "read"),
+    "check": ("base", "find()", "check"),
     "acknowledge": ("base", "acknowledge"),
     "lease": ("base", "lease"),
 }
-"""Script -> its files in lua/, in order. Shared text is a file of its own, so that nothing is decided in two places."""
+"""Script -> its files in lua/, in order. Shared text is a file of its own, so that nothing is decided in two places.
+
+A file with `()` behind its name is a module: it becomes a function of that name that returns the file's table of
+functions, so that what a script rarely needs is made only when it is called for.
+"""
 
 
 _CONSTANT: Final = re.compile(r"\b[KCN]_[a-z_]+\b")
@@ -57,9 +62,14 @@ class Script:
 def script(name: str) -> Script:
     """A script by name. Raises KeyError for one that does not exist."""
     folder = files(__package__) / "lua"
-    body = "".join((folder / f"{part}.lua").read_text("utf-8") for part in PARTS[name])
+    body = "".join(_part(folder, part) for part in PARTS[name])
     text = _CONSTANT.sub(lambda found: repr(_CONSTANTS[found[0]]), body).encode()
     return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+
+
+def _part(folder: Traversable, part: str) -> str:
+    text = (folder / f"{part.removesuffix('()')}.lua").read_text("utf-8")
+    return f"local function {part}\n{text}end\n" if part.endswith("()") else text
 
 
 def every() -> list[Script]:

@@ -1,4 +1,4 @@
--- Rows that bring messages: append, replace, restore.
+-- Rows that bring messages: append, replace.
 
 local function append(op, h, dead)
   if op.count == 0 then return outcome(C_ok, 0, h) end
@@ -9,44 +9,9 @@ local function append(op, h, dead)
 end
 
 local function replace(op, h, dead)
-  if op.count == 0 then return clear(op, h) end
+  if op.count == 0 then return removal().clear(op, h) end
   local at = h or newborn(op.partition)
   local b = drafted(op, at)
   if not b then return outcome(C_invalid_ttl, 0, h) end
   return put(op, at, dead, b, true)
-end
-
--- The messages of a backup that still live, in their order, under new ids: a seq never comes again.
-local function saved(h, key)
-  local messages, dues, b = {}, {}, batch(h)
-  for _, suffix in ipairs({':l', ':y'}) do
-    for _, item in ipairs(call('LRANGE', key .. suffix, 0, -1)) do
-      local tokens, seq, tail = string.match(item, '^{"tokens":(%d+),"id":"%d+%-(%d+)",(.*)$')
-      messages[#messages + 1] = {tonumber(seq), tonumber(tokens), tail, suffix == ':y'}
-    end
-  end
-  table.sort(messages, function(one, other) return one[1] < other[1] end)
-  local expiring = call('ZRANGE', key .. ':x', 0, -1, 'WITHSCORES')
-  for i = 1, #expiring, 2 do dues[tonumber(expiring[i])] = tonumber(expiring[i + 1]) end
-  for _, message in ipairs(messages) do
-    local due = dues[message[1]]
-    if not due or due > now then add(b, h, message[3], message[2], message[4], due) end
-  end
-  return b
-end
-
-local function restore(op, h, dead)
-  local key = T .. K_backup .. ARGV[op.extra]
-  local raw = call('GET', key)
-  if not raw or cmsgpack.unpack(raw).thread ~= op.thread then return outcome(C_backup_not_found, 0, h) end
-  if h and h.n + h.y > 0 then return outcome(C_not_empty, 0, h) end
-  local at = h or newborn(op.partition)
-  local b = saved(at, key)
-  op.count = #b.items + #b.systems
-  local answer = put(op, at, dead, b, false)
-  if string.byte(answer, 1) == C_ok and not op.dry then
-    call('UNLINK', key, key .. ':l', key .. ':y', key .. ':x')
-    call('ZREM', T .. K_backups, ARGV[op.extra])
-  end
-  return answer
 end

@@ -6,6 +6,7 @@ local ANY_OWNER, OWNERLESS, ONE_THREAD, ONE_OWNER = 1, 2, 4, 8
 local flags, only_thread, only_owner = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local before, after = tonumber(ARGV[4]), tonumber(ARGV[5])
 local known = {}
+local locate = find().locate
 
 local function visible(owner)
   if band(flags, ANY_OWNER) ~= 0 then return true end

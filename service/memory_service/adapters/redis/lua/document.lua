@@ -60,7 +60,7 @@ local function of_thread(thread)
   h.flags = bor(h.flags, DOCUMENT)
   save(h, thread)
   if dead then
-    bury(dead, thread)
+    burial().bury(dead, thread)
     emit(dead, GONE, thread)
   end
   write(key, pos)

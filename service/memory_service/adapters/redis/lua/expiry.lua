@@ -23,12 +23,6 @@ local function after(h, ttl)
   return bounded(h, math.ceil((now + ttl) / grain) * grain)
 end
 
--- The later of two expiries, where none is the furthest.
-local function later(one, other)
-  if one == 0 or other == 0 then return 0 end
-  return math.max(one, other)
-end
-
 -- The expiry after a refresh, which never shortens.
 local function refreshed(h)
   local ttl = lifetime(h)

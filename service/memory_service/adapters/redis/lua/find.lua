@@ -1,4 +1,4 @@
--- Finding a message by its seq in a list that is ordered by seq but may have holes.
+-- Module: finding a message by its seq in a list that is ordered by seq but may have holes.
 
 local function seq_at(list, index)
   local item = call('LINDEX', list, index)
@@ -33,3 +33,5 @@ local function locate(list, n, wanted)
   if seq == wanted then return index, item end
   return nil
 end
+
+return {locate = locate, lower_bound = lower_bound}

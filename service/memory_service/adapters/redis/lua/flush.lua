@@ -1,4 +1,6 @@
--- The row that a flush ends in: chosen messages leave, a summary may come in their place. The caller's version guards it.
+-- Module: the row that a flush ends in: chosen messages leave, a summary may come in their place. The caller's version guards it.
+
+local locate = find().locate
 
 -- Where the messages with these rising seqs are: a list of {list, index, item, 'n' or 'y'}. What expired meanwhile is left out.
 local function found_in(h, thread, packed)
@@ -34,7 +36,7 @@ local function forget_dues(h, thread, found)
   if h.next_due == 0 then return end
   local gone = 0
   for _, each in ipairs(found) do gone = gone + call('ZREM', T .. K_due .. thread, each[5]) end
-  if gone > 0 then settle_due(h, thread) end
+  if gone > 0 then purge().settle_due(h, thread) end
 end
 
 local function answer_flush(op, flags, h, before, summarised, removed)
@@ -70,7 +72,7 @@ local function flush(op, h)
   save(h, thread)
   local kept = settings_of(h, thread)
   kept.flush = ARGV[op.extra + 1]
-  store_settings(h, thread, kept)
+  settings().store_settings(h, thread, kept)
   take_all(h, thread, found)
   push(T .. K_system .. thread, b.systems)
   forget_dues(h, thread, found)
@@ -85,3 +87,5 @@ local function flush(op, h)
   if summarised then emit_add(h, thread, 0, h.seq, h.seq, 0) end
   return answer_flush(op, flags, h, before, summarised, removed)
 end
+
+return {flush = flush}

@@ -1,4 +1,4 @@
--- Birth and removal of a thread's incarnation, with every index and counter it is in.
+-- Birth of a thread's incarnation, with every index it is in.
 
 -- A header in memory only; `enter` makes it known.
 local function newborn(partition)
@@ -12,35 +12,4 @@ local function enter(h, thread)
   call('ZADD', T .. K_ids, 0, thread)
   call('XADD', T .. K_created, h.g .. '-0', 't', thread)
   mem.threads = mem.threads + 1
-end
-
-local function own(h, thread, owner)
-  if call('ZADD', T .. K_owned .. owner, h.g, thread) == 1 then call('ZADD', T .. K_owners, 0, owner) end
-end
-
-local function disown(thread, owner)
-  local owned = T .. K_owned .. owner
-  call('ZREM', owned, thread)
-  if call('EXISTS', owned, T .. K_owner_document .. owner) == 0 then call('ZREM', T .. K_owners, owner) end
-end
-
--- Removes what an incarnation has besides its header and its places in the indexes that the next one takes over.
-local function bury(h, thread)
-  if band(h.flags, SETTINGS) ~= 0 then
-    local owner = settings_of(h, thread).owner
-    if owner then disown(thread, owner) end
-  end
-  call('UNLINK', T .. K_log .. thread, T .. K_system .. thread, T .. K_settings .. thread, T .. K_document .. thread,
-    T .. K_due .. thread)
-  if h.next_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
-  call('XDEL', T .. K_created, h.g .. '-0')
-  count(-1, -h.n - h.y, -h.tokens, -h.bytes)
-end
-
--- Removes a thread altogether. The caller emits GONE.
-local function remove(h, thread)
-  bury(h, thread)
-  call('UNLINK', T .. K_header .. thread)
-  call('ZREM', T .. K_expiries, thread)
-  call('ZREM', T .. K_ids, thread)
 end

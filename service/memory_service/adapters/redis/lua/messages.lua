@@ -85,13 +85,6 @@ local function over_limit(op, h, dead, b, gone, gone_bytes)
   end
 end
 
-local function note_dues(h, thread, b)
-  for from = 1, #b.dues, 4000 do
-    call('ZADD', T .. K_due .. thread, unpack(b.dues, from, math.min(from + 3999, #b.dues)))
-  end
-  call('ZADD', T .. K_message_expiries, h.next_due, thread)
-end
-
 -- Tells the index what came and what left. One cut says it unless a system message, which stays, is older than the cut.
 local function emit_put(h, thread, dead, first, cut, seqs)
   if seqs then
@@ -128,7 +121,7 @@ local function put(op, h, dead, b, replacing)
   -- The first write is one that Redis refuses when it is full, so that a refusal finds nothing written.
   if created or replacing then
     save(h, thread, op.key)
-    if dead then bury(dead, thread) end
+    if dead then burial().bury(dead, thread) end
     if replacing then
       call('UNLINK', list, T .. K_system .. thread, T .. K_due .. thread)
       if old_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
@@ -138,7 +131,7 @@ local function put(op, h, dead, b, replacing)
   if #b.systems > 0 then push(T .. K_system .. thread, b.systems) end
   if leave > 0 then call('LTRIM', list, leave, -1) end
   if created then enter(h, thread) elseif not replacing then save(h, thread, op.key) end
-  if b.dues then note_dues(h, thread, b) end
+  if b.dues then purge().note_dues(h, thread, b) end
   if moved then
     spread(h, thread)
   else

@@ -5,61 +5,21 @@
 local MATCH, ABSENT, DRY, KEYED = 1, 2, 4, 8
 local FULL, DAMAGED = 254, 255
 
-local records, recorded = {}, {}
 local present = unpack_header(string.rep('\0', SHORT_SIZE))
-
-local function load_records(digests)
-  local asked = {}
-  for at = 1, #digests, N_digest do asked[#asked + 1] = string.sub(digests, at, at + N_digest - 1) end
-  local bucket = math.floor(now / N_bucket)
-  for age = 0, N_kept / N_bucket do
-    local found = call('HMGET', T .. K_idempotency .. (bucket - age), unpack(asked))
-    for i, digest in ipairs(asked) do records[digest] = records[digest] or found[i] or nil end
-  end
-end
-
-local function save_records()
-  if #recorded == 0 then return end
-  local bucket = math.floor(now / N_bucket)
-  local key = T .. K_idempotency .. bucket
-  -- Refusals alone may meet a full Redis here; their record is a convenience, an answer is not.
-  local reply = redis.pcall('HSET', key, unpack(recorded))
-  if type(reply) ~= 'table' then
-    call('PEXPIREAT', key, (bucket + 1) * N_bucket + N_kept, 'NX')
-  end
-end
-
-local function replay(op)
-  local record = records[op.digest]
-  if not record then return nil end
-  if string.sub(record, 1, N_body) ~= op.body then return outcome(C_idempotency_mismatch, 0, nil) end
-  local code, flags = string.byte(record, N_body + 1, N_body + 2)
-  return string.char(code, flags + REPLAYED) .. string.sub(record, N_body + 3)
-end
-
--- Kept is what the mutation itself decided, not what depends on the moment or on the request.
-local function record(op, answer)
-  local code = string.byte(answer, 1)
-  if code ~= C_ok and code ~= C_settings_conflict and code ~= C_not_empty and code ~= C_system_cap
-    and code ~= C_token_limit and code ~= C_thread_full then return end
-  local kept = op.body .. answer
-  records[op.digest] = kept
-  recorded[#recorded + 1] = op.digest
-  recorded[#recorded + 1] = kept
-end
+local keyed = #ARGV[3] > 0 and idempotency()
 
 local function run(op)
   if op.digest then
-    local again = replay(op)
+    local again = keyed.replay(op)
     if again then return again end
   end
   local h, dead = load(op.thread, op.key, present)
-  if h and h.next_due ~= 0 and h.next_due <= now then purge(h, op.thread) end
+  if h and h.next_due ~= 0 and h.next_due <= now then purge().purge(h, op.thread) end
   if band(op.flags, MATCH) ~= 0 and (h and h.version or 0) ~= op.version then return outcome(C_version_mismatch, 0, h) end
   if band(op.flags, ABSENT) ~= 0 and h then return outcome(C_exists, 0, h) end
   op.absent = not h
-  local answer = row(op.kind)(op, h, dead)
-  if op.digest then record(op, answer) end
+  local answer = apply(op, h, dead)
+  if op.digest then keyed.record(op, answer) end
   return answer
 end
 
@@ -72,7 +32,6 @@ local function guarded(op)
   return string.char(full and FULL or DAMAGED) .. text
 end
 
-if #ARGV[3] > 0 then load_records(ARGV[3]) end
 local answers, at = {mem.epoch}, 4
 local op = {key = false, thread = false, head = false, kind = 0, flags = 0, partition = 0, count = 0, extra = 0, version = 0,
   a = 0, b = 0, c = 0, dry = false, absent = false, digest = false, body = false}
@@ -92,5 +51,5 @@ for i = 2, #KEYS do
   answers[i] = guarded(op)
 end
 save_memory()
-save_records()
+if keyed then keyed.save() end
 return answers

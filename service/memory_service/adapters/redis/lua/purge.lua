@@ -1,6 +1,7 @@
--- Messages with an expiry of their own: what is due is removed, counted and told to the index.
+-- Module: messages with an expiry of their own. What is due is removed, counted and told to the index.
 
 local MOST_PURGED = 1000
+local locate = find().locate
 
 local function stored_in(h, thread, seq)
   local index, item = locate(T .. K_log .. thread, h.n, seq)
@@ -49,3 +50,13 @@ local function purge(h, thread)
   end
   return #gone
 end
+
+-- Keeps the expiries of a batch that was put into the thread.
+local function note_dues(h, thread, b)
+  for from = 1, #b.dues, 4000 do
+    call('ZADD', T .. K_due .. thread, unpack(b.dues, from, math.min(from + 3999, #b.dues)))
+  end
+  call('ZADD', T .. K_message_expiries, h.next_due, thread)
+end
+
+return {purge = purge, stored_in = stored_in, take_out = take_out, settle_due = settle_due, note_dues = note_dues}

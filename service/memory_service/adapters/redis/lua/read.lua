@@ -7,6 +7,7 @@ local flags, limit, most_bytes, scan, incarnation, after_seq, before_seq = unpac
 local ROLE, SINCE, UNTIL = ARGV[2], ARGV[3], ARGV[4]
 local CHUNK = 200
 
+local lower_bound = find().lower_bound
 local thread = string.sub(KEYS[2], #T + #K_header + 1)
 local raw = call('GET', KEYS[2])
 local h = load(thread)

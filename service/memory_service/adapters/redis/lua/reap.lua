@@ -2,6 +2,7 @@
 -- KEYS: the memory. ARGV: run id and epoch, policy, how many. Answers threads and messages removed, index entries repaired.
 
 local left = tonumber(ARGV[3])
+local graves, purging = burial(), purge()
 local threads, messages, repaired = 0, 0, 0
 
 local function take(key, from, upto)
@@ -24,7 +25,7 @@ local function expire(thread)
     threads, messages = threads + 1, messages + dead.n + dead.y
     next_pos()
     emit(dead, GONE, thread)
-    remove(dead, thread)
+    graves.remove(dead, thread)
   elseif h then
     call('ZADD', T .. K_expiries, score(h), thread)
     repaired = repaired + 1
@@ -46,7 +47,7 @@ end
 for _, thread in ipairs(take(T .. K_message_expiries, '-inf', now)) do
   local h = load(thread)
   if h and h.next_due ~= 0 and h.next_due <= now then
-    messages = messages + purge(h, thread)
+    messages = messages + purging.purge(h, thread)
   elseif h and h.next_due ~= 0 then
     call('ZADD', T .. K_message_expiries, h.next_due, thread)
     repaired = repaired + 1

@@ -1,4 +1,6 @@
--- Rows that take messages away: clear, delete, one message.
+-- Module: rows that take messages away: clear, delete, one message.
+
+local purging = purge()
 
 -- Moves the messages to a backup with a lifetime of its own, under the thread's incarnation and the clear's position.
 local function back_up(h, thread, ttl)
@@ -44,7 +46,7 @@ local function delete(op, h)
     return outcome(C_ok, DELETED + CHANGED, h, 0, removed)
   end
   h.version = next_pos()
-  remove(h, op.thread)
+  burial().remove(h, op.thread)
   emit(h, GONE, op.thread)
   h.n, h.y, h.expires = 0, 0, 0
   return outcome(C_ok, DELETED + CHANGED, h, 0, removed)
@@ -52,7 +54,7 @@ end
 
 local function delete_message(op, h)
   if not h or h.g ~= op.a then return outcome(C_message_not_found, 0, h) end
-  local list, item, which = stored_in(h, op.thread, op.b)
+  local list, item, which = purging.stored_in(h, op.thread, op.b)
   if not list then return outcome(C_message_not_found, 0, h) end
   local moved = refresh(h)
   local flags = CHANGED + (moved and REFRESHED or 0)
@@ -61,10 +63,12 @@ local function delete_message(op, h)
     return outcome(C_ok, flags, h, 0, 1)
   end
   h.version, h.updated = next_pos(), now
-  take_out(h, list, item, which)
-  if h.next_due ~= 0 and call('ZREM', T .. K_due .. op.thread, op.b) == 1 then settle_due(h, op.thread) end
+  purging.take_out(h, list, item, which)
+  if h.next_due ~= 0 and call('ZREM', T .. K_due .. op.thread, op.b) == 1 then purging.settle_due(h, op.thread) end
   save(h, op.thread)
   if moved then spread(h, op.thread) end
   emit_seqs(h, op.thread, {op.b})
   return outcome(C_ok, flags, h, 0, 1)
 end
+
+return {clear = clear, delete = delete, delete_message = delete_message}

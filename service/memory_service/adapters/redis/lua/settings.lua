@@ -1,6 +1,7 @@
--- The row that changes a thread's settings: PUT replaces, PATCH merges, CREATE_CONVERSATION creates.
+-- Module: the row that changes a thread's settings: PUT replaces, PATCH merges, CREATE_CONVERSATION creates.
 
 local REPLACE, MERGE, CREATE = 1, 2, 3
+local expiries = ttl()
 
 -- The settings asked for, laid over the present ones; `false` in a request means "none". Answers nil on a conflict.
 local function merged(op, present, given)
@@ -35,7 +36,7 @@ local function apply(h, op, given)
   if given.max ~= nil then h.max = given.max end
   if given.ttl ~= nil then h.ttl, h.flags = given.ttl, bor(h.flags, OWN_TTL) end
   local differs = band(flags, OWN_TTL) ~= band(h.flags, OWN_TTL) or ttl ~= h.ttl or max ~= h.max
-  if given.pinned ~= nil and set_pin(h, given.pinned) then differs = true end
+  if given.pinned ~= nil and expiries.set_pin(h, given.pinned) then differs = true end
   return differs
 end
 
@@ -43,7 +44,7 @@ end
 local function retime(h, before)
   if h.ttl == before.ttl and band(h.flags, OWN_TTL) == band(before.flags, OWN_TTL) then return end
   local fresh = after(h, lifetime(h))
-  h.expires = h.expires == 0 and fresh or later(h.expires, fresh)
+  h.expires = h.expires == 0 and fresh or expiries.later(h.expires, fresh)
 end
 
 -- Messages that a smaller window pushes out, at once.
@@ -107,7 +108,7 @@ local function configure(op, h, dead)
   if leave > 0 then h.tokens, h.bytes = h.tokens - tokens, h.bytes - bytes end
   -- First a write that Redis refuses when it is full; the settings' flag follows with the second one.
   save(h, thread)
-  if dead then bury(dead, thread) end
+  if dead then burial().bury(dead, thread) end
   if created or new_settings then store_settings(h, thread, wanted) save(h, thread) end
   if created then enter(h, thread) end
   if leave > 0 then
@@ -118,8 +119,10 @@ local function configure(op, h, dead)
   if dead then emit(dead, GONE, thread) end
   emit_shrunk(h, thread, leave, seqs)
   if wanted.owner and not present.owner then
-    own(h, thread, wanted.owner)
+    burial().own(h, thread, wanted.owner)
     emit(h, OWNER, thread, pack('<Bc0', #wanted.owner, wanted.owner))
   end
   return outcome(C_ok, flags, h, 0, 0, leave)
 end
+
+return {configure = configure, store_settings = store_settings}

@@ -1,6 +1,13 @@
--- Rows that move expiries and nothing else: the version stays.
+-- Module: rows that move expiries and nothing else. The version stays.
 
+local purging = purge()
 local MODE_SET, FOREVER, PIN_GIVEN, PIN_ON, INSTANT = 16, 32, 64, 128, 1
+
+-- The later of two expiries, where none is the furthest.
+local function later(one, other)
+  if one == 0 or other == 0 then return 0 end
+  return math.max(one, other)
+end
 
 -- The expiry asked for (0 none); nil when it lies in the past.
 local function asked(op, value, ttl_is_instant)
@@ -58,7 +65,7 @@ end
 
 local function set_message_ttl(op, h)
   local thread, seq = op.thread, op.b
-  if not h or h.g ~= op.a or not stored_in(h, thread, seq) then return outcome(C_message_not_found, 0, h) end
+  if not h or h.g ~= op.a or not purging.stored_in(h, thread, seq) then return outcome(C_message_not_found, 0, h) end
   local at = asked(op, op.c, op.count == INSTANT)
   if not at then return outcome(C_invalid_ttl, 0, h) end
   local present = tonumber(call('ZSCORE', T .. K_due .. thread, seq) or 0)
@@ -66,10 +73,12 @@ local function set_message_ttl(op, h)
   local moved = at ~= present
   if moved and not op.dry then
     if at == 0 then call('ZREM', T .. K_due .. thread, seq) else call('ZADD', T .. K_due .. thread, at, seq) end
-    settle_due(h, thread)
+    purging.settle_due(h, thread)
     save(h, thread)
   end
   -- The answer's expiry is the message's, in a header that is not kept.
   h.expires, h.flags = at, band(h.flags, bnot(PINNED))
   return outcome(C_ok, moved and CHANGED or 0, h)
 end
+
+return {set_ttl = set_ttl, touch = touch, set_message_ttl = set_message_ttl, set_pin = set_pin, later = later}
