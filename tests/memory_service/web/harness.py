@@ -141,7 +141,8 @@ def build(url: str, entries: list[Entry], **more: Any) -> Api:
     """The application over these definitions, with no worker and no vector store behind it."""
     local = Address("127.0.0.1", 0)
     settings = Settings(
-        "-", local, local, "-", redis=url, redis_ephemeral=url, qdrant="http://127.0.0.1:9", socket="/nonexistent.sock",
+        "-", local, local, "-", redis=url, redis_ephemeral=url, qdrant=more.get("qdrant", "http://127.0.0.1:9"),
+        socket=more.get("socket", "/nonexistent.sock"), credentials=more.get("credentials"),
         qdrant_ephemeral="http://127.0.0.1:9", tenant=f"test-{os.getpid()}-{next(TENANTS)}",
     )  # fmt: skip
     worker = WorkerSocket(settings.socket)
