@@ -3,6 +3,8 @@
 import signal
 from dataclasses import replace
 
+import msgspec
+import pytest
 from memory_crd.memory import Memory
 from memory_service.adapters.embedders.remote import WorkerSocket
 from memory_service.errors import EmbedderUnavailable, VectorUnavailable
@@ -99,4 +101,22 @@ async def test_stores_that_are_away_are_reported_and_come_back_by_themselves(
             return False
 
     await eventually(indexed, 20)
+    await socket.close()
+
+
+async def test_questions_that_make_no_sense_are_refused_and_hurt_nobody(rig: Rig, make_worker) -> None:
+    worker = make_worker(rig)
+    worker.start()
+    socket = WorkerSocket(worker.socket)
+
+    async def knows() -> bool:
+        return bool(await checks(socket))
+
+    await eventually(knows)
+    texts = msgspec.json.encode({"memory": rig.subject.id, "texts": ["x"] * 65})
+    for body in (b"{", b"[]", b'{"memory": 1}', b'{"memory": "m", "texts": [], "more": 1}', texts):
+        with pytest.raises(EmbedderUnavailable, match="answered 400"):
+            await socket.ask("POST", "/embed", body, seconds=5)
+    for text in ("", "\x00", "🙂" * 5_000, "the"):
+        assert (await socket.of(rig.subject.id).query(text)).dense is not None
     await socket.close()
