@@ -46,7 +46,7 @@ model: $(MODEL) ## Build the local embedding model into .cache/model
 # --- tests ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check e2e ## Every test that this machine can run, on a real cluster too
+test: check api e2e ## Every test that this machine can run, on a real cluster too
 
 .PHONY: check
 check: $(INSTALLED) $(MODEL) ## Format, lint, types, import contracts, and every test that needs no cluster
@@ -55,7 +55,11 @@ check: $(INSTALLED) $(MODEL) ## Format, lint, types, import contracts, and every
 	$(BIN)/mypy
 	$(BIN)/mypy charts docs e2e
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -m "not cluster"
+	$(BIN)/pytest -q -m "not cluster" -n auto --dist loadfile
+
+.PHONY: api
+api: $(INSTALLED) ## The tests of resources, operator and chart that need a real API server, but no node
+	$(BIN)/pytest -q -m cluster tests
 
 .PHONY: e2e
 e2e: $(INSTALLED) $(MODEL) ## The end-to-end suite on a cluster of its own; E2E="-k recall" chooses tests

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from e2e.kube import Client, kubectl
 
 OPERATOR = "memory-system"

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
+
 from e2e.kube import Client, KubectlError, append, apply, condition, get, history, kubectl, memory, until, wait_ready
 
 
