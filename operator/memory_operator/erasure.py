@@ -76,5 +76,5 @@ def to_abandon(namespace: str, memories: Iterable[Member]) -> list[Release]:
             ),
         )
         for member in memories
-        if member.guarded and member.leaving
+        if member.guarded
     ]

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from random import random
+from typing import Final
 
 from memory_crd import names
 from memory_crd.errors import InvalidTenant
@@ -30,6 +31,8 @@ from memory_operator.render import render
 from memory_operator.retirement import Retirement
 from memory_operator.roster import Member, Roster, enrol
 from memory_operator.settings import Settings
+
+HURRY_SECONDS: Final = 1.5
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +91,8 @@ class Reconciler:
             tenant = _tenant(self._around.settings, observed)
             changes = self._plan(tenant, roster, observed)
         guards, releases = erasure.to_guard(roster), erasure.to_release(roster, observed.reports)
-        if (changes or guards or releases) and await self._cluster.namespace_ends(namespace):
+        hurry = self._rights_may_go(roster)
+        if (changes or guards or releases or hurry) and await self._cluster.namespace_ends(namespace):
             raise NamespaceEnds(403, "NamespaceTerminating", namespace)
         for member in guards:
             await self._cluster.set_finalizer(member.manifest, present=True)
@@ -101,7 +105,17 @@ class Reconciler:
         judged = await self._report(roster, tenant, observed)
         if not observed.refusals:  # a definition that was not written is no reason to let a Memory go
             await self._release(releases)
-        return self._pace.next(observed, roster, judged, busy=bool(changes or guards or releases))
+        again = self._pace.next(observed, roster, judged, busy=bool(changes or guards or releases))
+        return min(again, HURRY_SECONDS) if hurry else again
+
+    def _rights_may_go(self, roster: Roster) -> bool:
+        """Tell whether a finalizer of ours could outlive our right to take it off.
+
+        An operator that serves a list of namespaces has its rights from a RoleBinding in each. When the namespace is
+        deleted, that may go before the Memories do, and a guarded Memory would hang the namespace. Kubernetes waits 5 s
+        before it deletes what is in a namespace: looking at it more often than that is in time.
+        """
+        return bool(self._around.settings.namespaces) and any(member.guarded for member in roster.members)
 
     # --- observe and decide -------------------------------------------------------------------------------------------
 

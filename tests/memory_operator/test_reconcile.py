@@ -12,7 +12,8 @@ from memory_operator.errors import Conflict, NamespaceEnds, Refused, Unavailable
 from memory_operator.metrics import Metrics
 from memory_operator.observed import Inventory
 from memory_operator.plan import key_of
-from memory_operator.reconcile import Reconciler, Surroundings
+from memory_operator.reconcile import HURRY_SECONDS, Reconciler, Surroundings
+from memory_operator.settings import Settings
 from prometheus_client import CollectorRegistry
 
 from tests.memory_operator.builders import (
@@ -39,13 +40,13 @@ READY = report(support=serving())
 class World:
     """A reconciler over a fake cluster."""
 
-    def __init__(self, what: Inventory, *reports: Any) -> None:
+    def __init__(self, what: Inventory, *reports: Any, settings: Settings = SETTINGS) -> None:
         self.cluster = FakeCluster(what)
         self.pods = FakePods(*reports)
         self.metrics = Metrics(CollectorRegistry())
         fresh = count()
         around = Surroundings(
-            SETTINGS, self.metrics, lambda: NOW, lambda: 0.0, lambda: f"fresh-{next(fresh)}", lambda: 0.5
+            settings, self.metrics, lambda: NOW, lambda: 0.0, lambda: f"fresh-{next(fresh)}", lambda: 0.5
         )
         self.reconciler = Reconciler(self.cluster, self.pods, around)
 
@@ -264,3 +265,17 @@ async def test_the_wait_doubles_while_nothing_moves_and_starts_over_when_somethi
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
     assert fresh == 0.25
+
+
+async def test_where_rights_go_with_the_namespace_a_guarded_memory_is_looked_at_often_and_let_go_in_time() -> None:
+    guarded = memory(deletionPolicy="Delete", finalizers=[names.FINALIZER])
+    listed = dataclasses.replace(SETTINGS, namespaces=(NAMESPACE,))
+    world = World(settled(guarded), READY, settings=listed)
+    await world.turn()
+
+    assert await world.turn() == HURRY_SECONDS
+    assert await World(settled(memory()), READY, settings=listed).turn() != HURRY_SECONDS
+
+    world.cluster.ends = True
+    assert await world.turn() is None
+    assert world.wrote("release") == ["Memory/support"]
