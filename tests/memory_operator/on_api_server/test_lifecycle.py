@@ -298,6 +298,10 @@ async def test_a_retained_id_is_adopted_by_its_next_memory(world: World) -> None
     await until("the adoption is told", told)
 
 
+async def said(world: World, reason: str) -> bool:
+    return reason in await reasons(world)
+
+
 # --- erasure ----------------------------------------------------------------------------------------------------------
 
 
@@ -320,7 +324,7 @@ async def test_a_memory_with_policy_delete_goes_when_its_erasure_is_proven(world
         return await gone(world, MEMORY, "support")
 
     await until("it is gone", is_gone)
-    assert "Erased" in await reasons(world)
+    await until("an event tells it", lambda: said(world, "Erased"))
 
     async def dropped() -> bool:
         return not any(
@@ -350,7 +354,7 @@ async def test_a_blocked_erasure_names_the_remedy_which_works(world: World) -> N
         return await gone(world, MEMORY, "support")
 
     await until("it is gone", is_gone)
-    assert "NotErased" in await reasons(world)
+    await until("an event tells it", lambda: said(world, "NotErased"))
 
 
 async def test_a_finalizer_of_somebody_else_is_left_alone(world: World) -> None:
