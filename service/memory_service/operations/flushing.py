@@ -6,7 +6,7 @@ in between, it is made anew, three times, then the answer is `busy`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -38,12 +38,16 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """What a flush did, or would do. `removed` counts messages, `kept` what is there afterwards, summary included."""
+    """What a flush did, or would do. `removed` counts messages, `kept` what is there afterwards, summary included.
+
+    `bytes_freed` is None on a replay: the store keeps the numbers of an answer, but not this one.
+    """
 
     kept: int
     removed: int
     tokens_kept: int
     tokens_freed: int
+    bytes_freed: int | None
     summary: Summary | None
     actual_strategy: str
     would_flush: bool
@@ -63,24 +67,26 @@ async def flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, pl
         stored = await _all(memory, thread, facts.version)
         if stored is None:
             continue
-        chosen = plan(replace(wish, limit=facts.max_messages), [_line(message) for message in stored])
-        change = _mutation(memory, thread, wish, chosen, stored, (guard, facts.version))
+        lines = [_line(message) for message, _ in stored]
+        chosen = plan(replace(wish, limit=facts.max_messages), lines)
+        change = _mutation(memory, thread, wish, chosen, [message for message, _ in stored], (guard, facts.version))
         done = await memory.store.mutate(change)
         if done.code == "version_mismatch" and guard.if_match is None and not done.replayed:
             continue
-        return await _flushed(memory, wish, change, settle(done))
+        sizes = {line.seq: size for line, size in zip(lines, (size for _, size in stored), strict=True)}
+        return await _flushed(memory, wish, change, settle(done), sizes)
     raise Refused("busy", "the thread is written to so often that no flush fits in between; try again in a moment")
 
 
-async def _all(memory: OpenMemory, thread: str, version: int) -> list[StoredMessage] | None:
-    """Every message of the thread at one version; None when it changed while it was read."""
-    found: list[StoredMessage] = []
+async def _all(memory: OpenMemory, thread: str, version: int) -> list[tuple[StoredMessage, int]] | None:
+    """Every message of the thread at one version, with its bytes; None when it changed while it was read."""
+    found: list[tuple[StoredMessage, int]] = []
     after: str | None = None
     while True:
         page = await memory.store.read(thread, Slice(limit=_PAGE, after=after))
         if page.gone or page.version != version:
             return None
-        found += map(decode, page.messages)
+        found += [(decode(raw), len(raw)) for raw in page.messages]
         if page.next_seq is None:
             return found
         after = f"{page.incarnation}-{page.next_seq}"
@@ -127,18 +133,29 @@ def _summary(memory: OpenMemory, chosen: Plan, stored: Sequence[StoredMessage]) 
     return draft
 
 
-async def _flushed(memory: OpenMemory, wish: Wish, change: Flush, outcome: Outcome) -> Flushed:
+async def _flushed(
+    memory: OpenMemory, wish: Wish, change: Flush, outcome: Outcome, sizes: Mapping[int, int]
+) -> Flushed:
     """The answer, from what the store did: on a replay the plan of today says nothing about the flush of then."""
     return Flushed(
         kept=outcome.total,
         removed=outcome.count,
         tokens_kept=outcome.tokens,
         tokens_freed=outcome.tokens_freed,
+        bytes_freed=None if outcome.replayed else _bytes(change, outcome, sizes),
         summary=await _written(memory, change, outcome) if outcome.first_seq else None,
         actual_strategy=wish.strategy,
         would_flush=outcome.changed,
         outcome=outcome,
     )
+
+
+def _bytes(change: Flush, outcome: Outcome, sizes: Mapping[int, int]) -> int:
+    freed = sum(sizes[seq] for seq in change.seqs)
+    if change.summary is None or not outcome.first_seq:
+        return freed
+    made = b'{"tokens":%d,"id":"%d-%d",' % (change.summary.tokens, outcome.incarnation, outcome.first_seq)
+    return freed - len(made) - len(change.summary.tail)
 
 
 async def _written(memory: OpenMemory, change: Flush, outcome: Outcome) -> Summary:

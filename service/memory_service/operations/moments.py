@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -14,8 +15,19 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 def render(ms: int) -> str:
     """`2026-01-02T03:04:05.678Z`."""
-    moment = EPOCH + timedelta(milliseconds=min(max(ms, 0), LAST_MS))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    seconds, rest = divmod(min(max(ms, 0), LAST_MS), 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    """Most moments of a busy second share all but their milliseconds."""
+    return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def moment(ms: int) -> datetime:
+    """An instant as a datetime in UTC."""
+    return EPOCH + timedelta(milliseconds=min(max(ms, 0), LAST_MS))
 
 
 def render_or_none(ms: int | None) -> str | None:

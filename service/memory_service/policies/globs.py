@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+_PATTERN: Final = re.compile(r"[A-Za-z0-9_:\-@.*?]{1,255}", re.ASCII)
+
 
 def matches(pattern: str, text: str) -> bool:
     """Whether the whole of `text` matches. No pattern is slow: one star is tried again at a time, the latest."""
@@ -27,3 +32,13 @@ def literal_prefix(pattern: str) -> str:
     """What every match begins with."""
     ends = [place for place in (pattern.find("*"), pattern.find("?")) if place >= 0]
     return pattern[: min(ends)] if ends else pattern
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text holds a character that only patterns hold."""
+    return "*" in text or "?" in text
+
+
+def valid_pattern(text: str) -> bool:
+    """1-255 characters of thread ids, `*` and `?`; matched in full."""
+    return _PATTERN.fullmatch(text) is not None

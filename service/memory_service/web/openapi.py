@@ -141,7 +141,7 @@ def _parameters(route: Route) -> list[Json]:
         names.append("If-Match")
     if route.guarded and route.method == "PUT":
         names.append("If-None-Match")
-    if route.guarded or route.operation in ("bulk_append", "actions"):
+    if route.guarded or route.operation in ("bulk_append", "actions", "operations"):
         names.append("Idempotency-Key")
     if route.searches:
         names.append("Memory-Consistency")

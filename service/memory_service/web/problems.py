@@ -93,13 +93,14 @@ class Problem(msgspec.Struct, omit_defaults=True):
     quota: str | None = None
     used: int | None = None
     limit: int | None = None
+    next: str | None = None
 
 
 def of_error(error: Refused | Unavailable, request_id: str) -> Problem:
     """The problem document of an error that was raised on purpose."""
     if isinstance(error, Unavailable):
         return _problem(error.code, error.detail, request_id, outcome="unknown" if error.outcome_unknown else None)
-    extra = {name: error.extra[name] for name in ("version", "quota", "used", "limit") if name in error.extra}
+    extra = {name: error.extra[name] for name in ("version", "quota", "used", "limit", "next") if name in error.extra}
     problem = _problem(error.code, error.detail, request_id, **extra)
     if error.faults:
         problem.errors = [ProblemFault(fault.path, fault.code, fault.message) for fault in error.faults]

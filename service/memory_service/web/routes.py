@@ -11,8 +11,9 @@ from memory_service.operations.actions import (
     ReadHistory,
     StoreMessage,
 )
+from memory_service.operations.keyed.task import Task
 from memory_service.web import schemas
-from memory_service.web.handlers import actions, memories, messages, recall, threads, working_memory
+from memory_service.web.handlers import actions, flush, memories, messages, operations, recall, threads, working_memory
 from memory_service.web.route import Body, Route
 
 M: Final = "/memories/{memory}"
@@ -66,6 +67,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{T}/ttl", "ttl", "Change a thread's expiry, or pin it", threads.expire, schemas.Expires,
           query=schemas.DryRunQuery, body=Body((schemas.TtlChange,)), guarded=True, codes=("invalid_ttl",
           "thread_not_found")),
+    Route("POST", f"{T}/flush", "flush", "Take the least needed messages away", flush.flush, schemas.FlushAnswer,
+          query=schemas.DryRunQuery, body=Body((schemas.FlushRequest,)), guarded=True, codes=("busy", "system_cap")),
     Route("GET", f"{T}/context", "context", "What a prompt needs, in one round trip", recall.get_context,
           schemas.ContextAnswer, query=schemas.ContextQuery, searches=True, codes=(*_RECALL, "invalid_query")),
     Route("POST", f"{T}/context", "context", "What a prompt needs, for long queries", recall.post_context,
@@ -95,6 +98,9 @@ ROUTES: Final[tuple[Route, ...]] = (
           "invalid_owner", "recall_disabled")),
     Route("POST", f"{M}/messages", "bulk_append", "Append to many threads", messages.bulk, schemas.BulkAnswer,
           body=Body((schemas.Bulk,)), codes=("invalid_message",)),
+    Route("POST", f"{M}/operations", "operations", "The eight operations of keyed memories, one or a list",
+          operations.run, schemas.OperationAnswer, body=operations.Tasks((Task, operations.List)), codes=(*_STORE,
+          "invalid_template", "invalid_thread", "thread_full", "version_mismatch", "confirm_required", "busy")),
     Route("POST", f"{M}/actions", "actions", "The five conversation operations of flow engines", actions.run,
           schemas.ActionAnswer, body=_ACTIONS, codes=(*_STORE, "invalid_template", "settings_conflict", "thread_full",
           "version_mismatch")),

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from memory_service.model import Role, ThreadType
 from memory_service.operations.messages import MAX_BATCH, NewMessage
 from memory_service.operations.words import AnyOwner, Duration, Expiry, MessageId, Moment, OwnerId, ThreadId
+from memory_service.policies.flushing import TARGET, THRESHOLD, Strategy
 
 DryRun = Annotated[bool | UnsetType, Meta(description="Answer exactly what would happen, and write nothing.")]
 Limit = Annotated[int, Meta(ge=1, le=1000, description="Most items of a page; a page also ends at 1 MiB.")]
@@ -193,6 +194,16 @@ class ContextBody(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Duration | None = None
 
 
+class FlushRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """How to flush: shares are of the thread's window in messages, without one of its present size."""
+
+    strategy: Strategy = "simple_fifo"
+    threshold: Annotated[float, Meta(ge=0, le=1, description="From here on there is something to do.")] = THRESHOLD
+    target: Annotated[float, Meta(ge=0, le=1, description="What to come down to.")] = TARGET
+    force: Annotated[bool, Meta(description="Flush below the threshold too.")] = False
+    dry_run: DryRun = UNSET
+
+
 class WorkingMemoryBody(msgspec.Struct, frozen=True, kw_only=True):
     """Text for a template, an object for a schema."""
 
@@ -266,6 +277,26 @@ class Expires(Mutated, kw_only=True):
 
     changed: bool
     expires_at: str | None
+
+
+class FlushSummary(Answer, kw_only=True):
+    """The system message that stands for what left; `content` is null when that message is gone itself."""
+
+    id: str | None
+    content: str | None
+    messages: int | None
+
+
+class FlushAnswer(Mutated, kw_only=True):
+    """What a flush did: messages that left, messages and tokens that are there now."""
+
+    kept: int
+    removed: int
+    tokens_kept: int
+    tokens_freed: int
+    summary: FlushSummary | None
+    actual_strategy: Strategy
+    would_flush: bool
 
 
 class Deleted(Mutated, kw_only=True):
@@ -523,3 +554,16 @@ class ActionAnswer(Answer, kw_only=True, omit_defaults=True):
     cleared: int | UnsetType = UNSET
     deleted: bool | UnsetType = UNSET
     dry_run: bool | UnsetType = UNSET
+
+
+class OperationAnswer(Answer, kw_only=True, omit_defaults=True):
+    """What one keyed operation did; or, of a list, a result each."""
+
+    id: str | UnsetType | None = UNSET
+    operation: str | UnsetType = UNSET
+    key: str | UnsetType | None = UNSET
+    ok: bool | UnsetType = UNSET
+    output: dict[str, Any] | UnsetType | None = UNSET
+    next: str | UnsetType | None = UNSET
+    error: dict[str, Any] | UnsetType | None = UNSET
+    results: list[OperationAnswer] | UnsetType = UNSET

@@ -18,6 +18,6 @@ What differs from Go, on purpose:
 
 from memory_service.policies.gotemplate.budget import Budget
 from memory_service.policies.gotemplate.faults import TemplateError, TooCostly
-from memory_service.policies.gotemplate.rendering import Rendered, is_template, render, render_tree
+from memory_service.policies.gotemplate.rendering import Rendered, is_template, render, render_tree, written
 
-__all__ = ["Budget", "Rendered", "TemplateError", "TooCostly", "is_template", "render", "render_tree"]
+__all__ = ["Budget", "Rendered", "TemplateError", "TooCostly", "is_template", "render", "render_tree", "written"]

@@ -97,6 +97,11 @@ def render_tree(value: object, context: Mapping[str, object], now: datetime, bud
     return Rendered(walk(value, "", 0), tuple(faults))
 
 
+def written(value: object) -> str:
+    """A plain value as templates write it."""
+    return values.text(value, Budget())
+
+
 def escaped(key: str) -> str:
     """A key as a JSON Pointer writes it (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,280 @@
+"""One operation on one key: a function each, over the use-cases that the native routes share. Outputs are JSON data."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from memory_service.model import Guard, Outcome, Slice
+from memory_service.operations import flushing, history, moments, threads
+from memory_service.operations.keyed import reports
+from memory_service.operations.keyed.prepare import Prepared
+from memory_service.operations.keyed.task import ReadConfig
+from memory_service.operations.stored import StoredMessage, decode
+from memory_service.policies.flushing import Wish
+
+if TYPE_CHECKING:
+    from memory_service.operations.registry import OpenMemory
+
+ROOM: Final = 4 << 20
+"""Bytes of stored messages that one request may read, over all its operations."""
+_PAGE: Final = 200
+
+Output = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Room:
+    """How many bytes of messages may still be answered."""
+
+    left: int = ROOM
+
+    def takes(self, message: bytes, held: int) -> bool:
+        """Whether one more message fits an answer that holds `held` bytes; the first of an answer always does."""
+        if held and (held + len(message) > 1 << 20 or len(message) > self.left):
+            return False
+        self.left -= len(message)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an operation answers, what the store did where it changed something, and how many messages a flush took."""
+
+    output: Output
+    outcome: Outcome | None = None
+    flushed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One operation's turn on one key."""
+
+    memory: OpenMemory
+    prepared: Prepared
+    key: str
+    guard: Guard = field(default_factory=Guard)
+    room: Room = field(default_factory=Room)
+
+    @property
+    def config(self) -> Any:
+        return self.prepared.config
+
+
+async def perform(turn: Turn) -> Done:
+    """Do it. Raises Refused and Unavailable, as the native routes do."""
+    done = await _OPERATIONS[turn.prepared.task.operation](turn)
+    if turn.guard.dry_run:
+        done.output["dry_run"] = True
+    return done
+
+
+# --- read -------------------------------------------------------------------------------------------------------------
+
+
+async def _read(turn: Turn) -> Done:
+    config: ReadConfig = turn.config
+    if config.last is not UNSET:
+        return await _read_last(turn, config, config.last)
+    skipped, held, more = 0, 0, False
+    messages: list[Output] = []
+    corrupted = total = version = 0
+    async for raw, total, version in _walk(turn, config):  # noqa: B007  # the thread's numbers are those of the last page
+        if skipped < config.offset:
+            skipped += 1
+        elif len(messages) + corrupted == config.limit or not turn.room.takes(raw, held):
+            more = True
+            break
+        elif (message := _decoded(raw)) is None:
+            corrupted += 1
+        else:
+            held += len(raw)
+            messages.append(_shown(message, config))
+    if not version:
+        facts = await threads.facts(turn.memory, turn.key)
+        total, version = facts.messages, facts.version
+    page = {"offset": config.offset, "limit": config.limit, "has_more": more}
+    return Done(_read_output(turn, messages, {"total_count": total, "version": version, "corrupted": corrupted} | page))
+
+
+async def _walk(turn: Turn, config: ReadConfig) -> AsyncIterator[tuple[bytes, int, int]]:
+    """Every message that a read is about, in its order, with the thread's total and version."""
+    newest_first = config.order == "desc"
+    place: str | None = None
+    while True:
+        what = Slice(
+            limit=_PAGE,
+            after=None if newest_first else place,
+            before=place if newest_first else None,
+            since=None if config.since is UNSET else config.since,
+            until=None if config.until is UNSET else config.until,
+            role=None if config.role is UNSET else config.role,
+            newest_first=newest_first,
+        )
+        page, _ = await history.read(turn.memory, turn.key, what)
+        for raw in page.messages:
+            yield raw, page.total, page.version
+        if page.next_seq is None:
+            return
+        place = f"{page.incarnation}-{page.next_seq}"
+
+
+async def _read_last(turn: Turn, config: ReadConfig, last: int) -> Done:
+    what = Slice(
+        last=last,
+        since=None if config.since is UNSET else config.since,
+        until=None if config.until is UNSET else config.until,
+        role=None if config.role is UNSET else config.role,
+        newest_first=True,
+    )
+    page, _ = await history.read(turn.memory, turn.key, what)
+    kept, held, corrupted = [], 0, 0
+    for raw in page.messages:
+        if not turn.room.takes(raw, held):
+            break
+        held += len(raw)
+        message = _decoded(raw)
+        if message is None:
+            corrupted += 1
+        else:
+            kept.append(_shown(message, config))
+    if config.order == "asc":
+        kept.reverse()
+    more = page.total > len(kept) + corrupted and config.role is config.since is config.until is UNSET
+    numbers = {"total_count": page.total, "version": page.version, "corrupted": corrupted, "has_more": more}
+    return Done(_read_output(turn, kept, numbers))
+
+
+def _read_output(turn: Turn, messages: list[Output], numbers: Output) -> Output:
+    return {"key": turn.key, "messages": messages, "count": len(messages)} | numbers
+
+
+def _decoded(raw: bytes) -> StoredMessage | None:
+    """A stored message; None for one whose bytes are damaged, which must not hide the others."""
+    try:
+        return decode(raw)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _shown(message: StoredMessage, config: ReadConfig) -> Output:
+    if config.include_metadata:
+        return reports.whole(message)
+    return {"role": message.role, "content": message.content, "timestamp": message.timestamp}
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+async def _write(turn: Turn) -> Done:
+    prepared = turn.prepared
+    outcome = await history.write(turn.memory, turn.key, prepared.messages, turn.guard, path=prepared.payload_path)
+    return Done(_stored(turn, outcome) | {"success": True, "count": outcome.count}, outcome)
+
+
+async def _append(turn: Turn) -> Done:
+    prepared = turn.prepared
+    outcome = await history.append(turn.memory, turn.key, prepared.messages, turn.guard, path=prepared.payload_path)
+    appended = {"success": True, "appended": outcome.count, "total_count": outcome.total}
+    return Done(_stored(turn, outcome) | appended, outcome)
+
+
+def _stored(turn: Turn, outcome: Outcome) -> Output:
+    return {
+        "key": turn.key,
+        "ids": outcome.ids,
+        "evicted": outcome.evicted,
+        "created": outcome.created,
+        "version": outcome.version,
+        "expires_at": moments.render_or_none(outcome.expires_at),
+    }
+
+
+async def _delete(turn: Turn) -> Done:
+    outcome = await threads.delete(turn.memory, turn.key, turn.guard)
+    answer = {"success": True, "key": turn.key, "deleted": outcome.deleted, "version": outcome.version}
+    return Done(answer, outcome)
+
+
+async def _clear(turn: Turn) -> Done:
+    outcome = await history.clear(turn.memory, turn.key, backup=turn.config.backup, guard=turn.guard)
+    answer = {
+        "success": True,
+        "key": turn.key,
+        "messages_cleared": outcome.count,
+        "backup_created": outcome.backup_id is not None,
+        "backup_id": outcome.backup_id,
+        "version": outcome.version,
+    }
+    return Done(answer, outcome)
+
+
+async def _flush(turn: Turn) -> Done:
+    config = turn.config
+    wish = Wish(config.strategy, config.threshold, config.target, config.force)
+    flushed = await flushing.flush(turn.memory, turn.key, wish, turn.guard, place="/flush_config/strategy")
+    answer = {
+        "success": True,
+        "key": turn.key,
+        "summary_generated": flushed.summary is not None,
+        "message_count": flushed.kept,
+        "messages_removed": flushed.removed,
+        "token_count": flushed.tokens_kept,
+        "tokens_freed": flushed.tokens_freed,
+        "bytes_freed": flushed.bytes_freed,
+        "actual_strategy": flushed.actual_strategy,
+        "dry_run": turn.guard.dry_run,
+        "would_flush": flushed.would_flush,
+        "summary": None if flushed.summary is None else msgspec.to_builtins(flushed.summary),
+        "version": flushed.outcome.version,
+        "error": None,
+    }
+    return Done(answer, flushed.outcome, 0 if turn.guard.dry_run else flushed.removed)
+
+
+# --- looks ------------------------------------------------------------------------------------------------------------
+
+
+async def _health(turn: Turn) -> Done:
+    return Done(await reports.health(turn.memory, turn.key, turn.config))
+
+
+async def _stats(turn: Turn) -> Done:
+    found, messages = await reports.stats(turn.memory, turn.key, turn.config)
+    if messages is not None:
+        shown, held = [], 0
+        for raw in messages:
+            if not turn.room.takes(raw, held):
+                break
+            held += len(raw)
+            message = _decoded(raw)
+            if message is not None:
+                shown.append(reports.whole(message))
+        found["messages"] = shown[::-1]
+    return Done(found)
+
+
+_OPERATIONS: Final[Mapping[str, Callable[[Turn], Awaitable[Done]]]] = {
+    "read": _read,
+    "write": _write,
+    "append": _append,
+    "delete": _delete,
+    "clear": _clear,
+    "flush": _flush,
+    "health": _health,
+    "stats": _stats,
+}
+
+
+def guard_of(prepared: Prepared, guard: Guard) -> Guard:
+    """The conditions of one operation on one key. A dry run is never kept for a replay."""
+    expected = prepared.task.expected_version
+    return Guard(
+        if_match=None if expected is UNSET else expected,
+        dry_run=prepared.dry_run,
+        key=None if prepared.dry_run else guard.key,
+    )
