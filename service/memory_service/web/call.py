@@ -88,11 +88,13 @@ def open_call(scope: Scope, receive: Receive, spans: Spans) -> Call:
         if name in call.headers:
             call.repeated.add(name)
         call.headers[name] = value
-    given = call.headers.get(b"x-request-id", b"")
-    call.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else os.urandom(12).hex()
-    parent = _TRACEPARENT.fullmatch(call.headers.get(b"traceparent", b""))
-    trace, flags = (parent[1], parent[2]) if parent else (os.urandom(16).hex().encode(), b"00")
-    call.trace = b"00-%s-%s-%s" % (trace, os.urandom(8).hex().encode(), flags)
+    fresh = os.urandom(36).hex()
+    given = call.headers.get(b"x-request-id")
+    call.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else fresh[:24]
+    traceparent = call.headers.get(b"traceparent")
+    parent = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    trace, flags = (parent[1], parent[2]) if parent else (fresh[24:56].encode(), b"00")
+    call.trace = b"00-%s-%s-%s" % (trace, fresh[56:].encode(), flags)
     return call
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from memory_service.errors import Fault, Refused
 from memory_service.web.body import parse
-from memory_service.web.call import Call, Reply, read_body
+from memory_service.web.call import JSON, Call, Reply, read_body
 from memory_service.web.preconditions import key_of, read_headers
 from memory_service.web.readers import reader
 from memory_service.web.route import Route
@@ -92,7 +92,10 @@ def _has_body(call: Call) -> bool:
 
 def _check_media_type(route: Route, call: Call) -> None:
     """JSON in UTF-8, unencoded; a body without a type is taken for that. Raises `unsupported_media_type`."""
-    given = call.headers.get(b"content-type", b"application/json").decode("latin-1").lower()
+    raw = call.headers.get(b"content-type", JSON)
+    if raw == JSON and b"content-encoding" not in call.headers:
+        return
+    given = raw.decode("latin-1").lower()
     kind, _, parameters = given.partition(";")
     allowed = {"application/json", "application/merge-patch+json"} if route.method == "PATCH" else {"application/json"}
     charset = parameters.replace(" ", "").replace('"', "").partition("charset=")[2].partition(";")[0]

@@ -18,13 +18,12 @@ _MEMORY, _KIND, _NAME, _SUB, _ID = 2, 3, 4, 5, 6
 
 def segments(raw_path: bytes) -> list[str]:
     """The decoded segments of a request's path. Raises Refused: `invalid_thread`, `invalid_owner`, or a 404 code."""
-    parts = raw_path.split(b"/")[1:]
     if not raw_path.startswith(b"/"):
         raise _not_found()
     if b"%" not in raw_path and raw_path.isascii():
         names = raw_path.decode().split("/")[1:]
     else:
-        names = [_decoded(part) for part in parts]
+        names = [_decoded(part) for part in raw_path.split(b"/")[1:]]
     if names[0] == PREFIX and len(names) > _MEMORY:
         _check(names)
     elif any("/" in name for name in names):

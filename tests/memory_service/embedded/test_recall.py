@@ -157,7 +157,7 @@ def test_an_expired_or_deleted_message_is_not_recalled_from_that_instant(service
     appended = service.ask(
         "POST", "/v1/memories/desk/threads/brief/messages", {"content": "The password of the safe is swordfish."}
     )
-    question = {"query": "password of the safe", "scope": "memory", "threshold": 0.3}
+    question: dict[str, Any] = {"query": "password of the safe", "scope": "memory", "threshold": 0.3}
     assert recall(service, **question)["hits"]
     service.ask("DELETE", f"/v1/memories/desk/threads/brief/messages/{appended['ids'][0]}")
     eventual = service.ask("POST", "/v1/memories/desk/recall", question)
