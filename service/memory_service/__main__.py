@@ -87,7 +87,7 @@ async def _main(settings: Settings, source: DefinitionFiles, parts: Embedded | N
     stop = asyncio.Event()
     stop_on_signals(stop)
     api, management = bind(settings.listen), bind(settings.management)
-    serving = Serving.build(settings, source, api_keys=api_keys, with_parts=parts is not None)
+    serving = Serving.build(settings, source, os.environ, api_keys=api_keys, with_parts=parts is not None)
     gc.collect()
     gc.freeze()  # what is loaded now stays: the collector need not look at it again
     supervision = [parts.supervise()] if parts is not None else []

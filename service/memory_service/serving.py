@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from memory_service.web.auth import ApiKeys, OpenDoor
 from memory_service.web.management import ManagementApp, management_pages, public_pages
 from memory_service.web.server import Listener, url_of
 from memory_service.web.service import Service
+from memory_service.web.tracing import tracer
 
 LINGER_SECONDS: Final = 2.0
 """How long a pod still serves after SIGTERM: Services take a moment to stop sending requests to it."""
@@ -44,7 +45,13 @@ class Serving:
 
     @classmethod
     def build(
-        cls, settings: Settings, source: DefinitionFiles, *, api_keys: str | None, with_parts: bool
+        cls,
+        settings: Settings,
+        source: DefinitionFiles,
+        environ: Mapping[str, str],
+        *,
+        api_keys: str | None,
+        with_parts: bool,
     ) -> Serving:
         """Put the process together; nothing is connected yet. Raises InvalidSettings for unusable API keys.
 
@@ -57,7 +64,8 @@ class Serving:
         registry = Registry(source, backends.open, on_gone=metrics.forget)
         monitor = Monitor(registry, worker, lambda memory_id, health: _record(metrics, memory_id, health))
         keys = _keys(api_keys)
-        service = Service(registry, monitor, worker, keys, metrics, pod=settings.pod or socket.gethostname())
+        pod = settings.pod or socket.gethostname()
+        service = Service(registry, monitor, worker, keys, metrics, tracer=tracer(environ, pod), pod=pod)
         return cls(service, backends, keys, with_parts)
 
     async def run(
@@ -82,6 +90,7 @@ class Serving:
             await asyncio.gather(listening, greeting, *tasks, return_exceptions=True)
             await self.service.registry.close()
             await self.backends.close()
+            self.service.tracer.close()
 
     async def _listen(self, api: socket.socket, management: socket.socket, stop: asyncio.Event) -> None:
         service = self.service

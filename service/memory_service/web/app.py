@@ -52,7 +52,7 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         spans = Spans()
         CURRENT.set(spans)
-        call = open_call(scope, receive, spans)
+        call = open_call(scope, receive, spans, self._service.tracer.flags)
         try:
             reply = await self._reply(call)
         except (Refused, Unavailable) as error:
@@ -93,11 +93,13 @@ class App:
 
     def _count(self, call: Call, reply: Reply) -> None:
         metrics = self._service.metrics
+        seconds = perf_counter() - call.started
         metrics.requested(call.route, _method(call.method), reply.status)
+        self._service.tracer.answered(call, reply, seconds)
         if call.memory is None:
             return
         memory = call.params["memory"]
-        metrics.operated(memory, call.operation, reply.outcome, perf_counter() - call.started)
+        metrics.operated(memory, call.operation, reply.outcome, seconds)
         for outcome in call.outcomes:
             if outcome.evicted and not outcome.replayed and outcome.pos:
                 metrics.evicted(memory, "window", outcome.evicted)

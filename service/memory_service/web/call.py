@@ -25,7 +25,7 @@ Header = tuple[bytes, bytes]
 JSON: Final = b"application/json"
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACEPARENT: Final = re.compile(
-    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?"
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
 
 
@@ -49,6 +49,7 @@ class Call:
     spans: Spans
     request_id: str = ""
     trace: bytes = b""
+    parent_span: bytes = b""
     segments: list[str] = field(default_factory=list)
     headers: dict[bytes, bytes] = field(default_factory=dict)
     repeated: set[bytes] = field(default_factory=set)
@@ -81,8 +82,8 @@ class Call:
         return self.params["thread"]
 
 
-def open_call(scope: Scope, receive: Receive, spans: Spans) -> Call:
-    """Read headers, request id and trace context; nothing here can fail."""
+def open_call(scope: Scope, receive: Receive, spans: Spans, flags: bytes = b"00") -> Call:
+    """Read headers, request id and trace context, which cannot fail. `flags` are those of a trace that begins here."""
     call = Call(scope, receive, spans)
     for name, value in scope["headers"]:
         if name in call.headers:
@@ -93,7 +94,9 @@ def open_call(scope: Scope, receive: Receive, spans: Spans) -> Call:
     call.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else fresh[:24]
     traceparent = call.headers.get(b"traceparent")
     parent = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    trace, flags = (parent[1], parent[2]) if parent else (fresh[24:56].encode(), b"00")
+    trace, flags = (parent[1], parent[3]) if parent else (fresh[24:56].encode(), flags)
+    if parent:
+        call.parent_span = parent[2]
     call.trace = b"00-%s-%s-%s" % (trace, fresh[56:].encode(), flags)
     return call
 

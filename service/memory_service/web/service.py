@@ -10,6 +10,7 @@ from memory_service.metrics import Metrics
 from memory_service.operations.health import Worker
 from memory_service.operations.monitor import Monitor
 from memory_service.operations.registry import Registry
+from memory_service.web.tracing import NoTracer, Tracer
 
 if TYPE_CHECKING:
     from memory_service.web.call import Call, Reply
@@ -38,6 +39,7 @@ class Service:
     keys: Keys
     metrics: Metrics
     drain: Drain = field(default_factory=Drain)
+    tracer: Tracer = field(default_factory=NoTracer)
     pod: str = ""
 
 
