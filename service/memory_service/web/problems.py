@@ -45,6 +45,7 @@ STATUS_OF: Final[Mapping[str, int]] = {code: status for status, codes in STATUSE
 RETRY_AFTER: Final[Mapping[str, int]] = {
     "busy": 1,
     "rate_limited": 1,
+    "quota_exceeded": 60,
     "storage_unavailable": 1,
     "storage_full": 5,
     "vector_unavailable": 2,

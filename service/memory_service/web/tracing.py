@@ -1,7 +1,7 @@
 """OpenTelemetry spans of requests, sent by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT names a collector.
 
-Without one nothing is loaded. Each request is one span with the ids that its `traceresponse` carries. Names and attributes follow the GenAI memory
-conventions; what was said is never captured.
+Without one nothing is loaded. Each request is one span with the ids that its `traceresponse` carries. Names and
+attributes follow the GenAI memory conventions; what was said is never captured.
 """
 
 from __future__ import annotations

@@ -168,6 +168,8 @@ async def test_bulk_appends_give_each_thread_its_own_result(api: Api) -> None:
     results = answer.json()["results"]
     assert [(item["thread"], item["status"]) for item in results] == [("new", 200), ("old", 412), ("huge", 413)]
     assert (results[0]["total"], results[1]["error"]["code"]) == (2, "version_mismatch")
+    epoch, position = answer.headers["memory-consistency"].split(".")
+    assert (bool(epoch), int(position)) == (True, results[0]["version"])
     again = await api.ask("POST", "messages", body, headers={"Idempotency-Key": "bulk"})
     assert again.json()["results"][0] == results[0]
     assert await api.contents("new") == ["a", "b"]

@@ -165,7 +165,11 @@ async def bulk(call: Call, service: Service) -> Reply:
         raise Refused("request_too_large", f"the items {text}", [Fault("/items", "request_too_large", text)])
     dry = answers.dry_run(call)
     results = await asyncio.gather(*(_item(call, item, number, dry) for number, item in enumerate(body.items)))
-    return answers.ok(schemas.BulkAnswer(results=list(results), dry_run=True if dry else msgspec.UNSET))
+    reply = answers.ok(schemas.BulkAnswer(results=list(results), dry_run=True if dry else msgspec.UNSET))
+    if call.outcomes:
+        last = max(call.outcomes, key=lambda outcome: outcome.pos)
+        reply.headers += answers.trail(last, dry)
+    return reply
 
 
 async def _item(call: Call, item: schemas.BulkItem, number: int, dry: bool) -> schemas.BulkResult:
