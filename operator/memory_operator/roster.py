@@ -16,6 +16,7 @@ The last good definition is the one in the live ConfigMaps, so a bad edit surviv
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -111,6 +112,15 @@ class Roster:
     previous: tuple[Entry, ...] = ()
     """The live entries, as they were before this pass."""
 
+    @cached_property
+    def embedders(self) -> tuple[Embedder, ...]:
+        """The embedders of the definitions that are served, defaults filled in."""
+        found: list[Embedder | None] = []
+        for entry in self.entries:
+            with suppress(InvalidMemory):  # an entry of another version of the operator: the service says so too
+                found.append(resolve_embedder(entry.spec) if entry.state == "active" else None)
+        return tuple(embedder for embedder in found if embedder)
+
 
 def live_entries(inventory: Inventory) -> tuple[Entry, ...]:
     """Return the entries in the tenant's definitions ConfigMaps; what cannot be read counts as absent."""
@@ -123,15 +133,6 @@ def live_entries(inventory: Inventory) -> tuple[Entry, ...]:
             except (msgspec.DecodeError, InvalidMemory):
                 continue
     return tuple(found)
-
-
-def served_embedders(entries: Iterable[Entry]) -> list[Embedder]:
-    """Return the embedders of the definitions that are served, defaults filled in."""
-    found: list[Embedder | None] = []
-    for entry in entries:
-        with suppress(InvalidMemory):  # an entry of another version of the operator: the service says so too
-            found.append(resolve_embedder(entry.spec) if entry.state == "active" else None)
-    return [embedder for embedder in found if embedder]
 
 
 def proven(uid: str, digest: str, reports: Iterable[PodReport]) -> bool:

@@ -14,7 +14,7 @@ from memory_crd import names
 
 from memory_operator.kinds import NETWORK_POLICY
 from memory_operator.render.metadata import Context, child
-from memory_operator.roster import Roster, served_embedders
+from memory_operator.roster import Roster
 
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 _STORE_COMPONENTS: Final = {
@@ -66,7 +66,7 @@ def _store_policy(context: Context, name: str) -> dict[str, Any]:
 
 def declared_ports(roster: Roster) -> list[int]:
     """Return the ports of the URLs that served definitions call."""
-    urls = [embedder.url for embedder in served_embedders(roster.entries)]
+    urls = [embedder.url for embedder in roster.embedders]
     return sorted({_port(url) for url in urls if url})
 
 

@@ -17,7 +17,7 @@ from memory_operator.render.metadata import (
     port,
     service,
 )
-from memory_operator.roster import Roster, served_embedders
+from memory_operator.roster import Roster
 
 _STORE_URLS: Final = {
     "MEMORY_REDIS": f"redis://{names.REDIS}:{names.PORT_REDIS}",
@@ -83,7 +83,7 @@ def deployment(context: Context, roster: Roster, credentials: Credentials) -> di
 
 def user_secrets(roster: Roster) -> tuple[UserSecret, ...]:
     """Return the Secrets of the tenant team that are mounted: `memory-env`, and those that served definitions name."""
-    keys = [embedder.api_key for embedder in served_embedders(roster.entries)]
+    keys = [embedder.api_key for embedder in roster.embedders]
     named = {key.name for key in keys if isinstance(key, SecretRef)}
     return (UserSecret(names.USER_ENV, names.SECRETS_ENV_FOLDER), *(UserSecret(name, name) for name in sorted(named)))
 
@@ -99,10 +99,11 @@ def _spread(context: Context) -> dict[str, Any]:
 
 
 def _service(context: Context, secrets: UserSecrets) -> dict[str, Any]:
-    ready = {"httpGet": {"path": "/readyz", "port": names.PORT_NAME_MANAGEMENT}, "timeoutSeconds": 3}
+    ready = _asks("/readyz", names.PORT_NAME_MANAGEMENT)
+    live = _asks("/livez", names.PORT_NAME_MANAGEMENT)
     return {
         "name": names.CONTAINER_SERVICE,
-        **_container(context, secrets, names.PORT_NAME_MANAGEMENT),
+        **_container(context, secrets),
         "command": ["memory-service"],
         "env": [
             {"name": "MEMORY_LISTEN", "value": f"0.0.0.0:{names.PORT_HTTP}"},
@@ -112,31 +113,38 @@ def _service(context: Context, secrets: UserSecrets) -> dict[str, Any]:
             port(names.PORT_HTTP, names.PORT_NAME_HTTP),
             port(names.PORT_MANAGEMENT, names.PORT_NAME_MANAGEMENT),
         ],
+        "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": {**ready, "periodSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": {**live, "periodSeconds": 20, "failureThreshold": 3},
         "resources": context.spec.service.resources.manifest(),
     }
 
 
 def _worker(context: Context, secrets: UserSecrets) -> dict[str, Any]:
+    live = _asks("/livez", names.PORT_NAME_WORKER_METRICS)
     return {
         "name": names.CONTAINER_WORKER,
-        **_container(context, secrets, names.PORT_NAME_WORKER_METRICS),
+        **_container(context, secrets),
         "command": ["memory-worker"],
         "env": _environment(context, names.PORT_WORKER_METRICS),
         "ports": [port(names.PORT_WORKER_METRICS, names.PORT_NAME_WORKER_METRICS)],
+        # Neither started nor ready depends on the worker: history is served while it loads its model.
+        "livenessProbe": {**live, "initialDelaySeconds": 60, "periodSeconds": 20, "failureThreshold": 3},
         "resources": context.spec.worker.resources.manifest(),
     }
 
 
-def _container(context: Context, secrets: UserSecrets, management: str) -> dict[str, Any]:
-    """What both containers share: image, mounts, and probes on their management port."""
-    live = {"httpGet": {"path": "/livez", "port": management}, "timeoutSeconds": 3}
+def _asks(path: str, management: str) -> dict[str, Any]:
+    """A probe on a management port."""
+    return {"httpGet": {"path": path, "port": management}, "timeoutSeconds": 3}
+
+
+def _container(context: Context, secrets: UserSecrets) -> dict[str, Any]:
+    """What both containers share: image and mounts."""
     return {
         "image": context.spec.service.image or context.settings.image,
         "imagePullPolicy": context.settings.image_pull_policy,
         "securityContext": container_security(),
-        "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": 120},
-        "livenessProbe": {**live, "periodSeconds": 20, "failureThreshold": 3},
         "volumeMounts": [
             {"name": "definitions", "mountPath": names.DEFINITIONS_PATH, "readOnly": True},
             {"name": "credentials", "mountPath": names.CREDENTIALS_PATH, "readOnly": True},
