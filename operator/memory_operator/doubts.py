@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from memory_operator.reports import FAILED, Check, MemoryReport, PodReport
+from memory_operator.reports import Check, MemoryReport, PodReport
 
 GRACE_SECONDS: Final = 10.0
 
@@ -61,7 +61,7 @@ class Doubts:
         return replace(told, checks=checks)
 
     def _check(self, pod: _Pod, key: tuple[str, str], before: Check | None, told: Check) -> Check:
-        if told.status != FAILED or before is None or before.status == FAILED:
+        if told.works or before is None or not before.works:
             pod.failing_since.pop(key, None)
             return told
         since = pod.failing_since.setdefault(key, self._clock())

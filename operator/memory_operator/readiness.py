@@ -126,12 +126,13 @@ def _store_is_up(slot: str) -> Look:
 
 
 def _service_told(part: str) -> Look:
-    """Make sure that pods serve the memory and had a look at the part."""
+    """Make sure that the pods serve the memory and that all who speak of the part have tried it."""
 
     def check(case: Case) -> Finding | None:
-        if any(report and part in report.checks for _, report, _ in case.told):
+        told = [check for _, check in _checks(case, part)]
+        if told and not any(check.untried for check in told):
             return None
-        return Finding(Status.UNKNOWN, Reason.LOADING, f"no service pod has reported on the {part} of this Memory yet")
+        return Finding(Status.UNKNOWN, Reason.LOADING, f"the service has not tried the {part} of this Memory yet")
 
     return check
 

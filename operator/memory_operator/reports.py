@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from memory_crd.status import Reason
+
 OK: Final = "ok"
 DEGRADED: Final = "degraded"
 FAILED: Final = "failed"
@@ -16,6 +18,16 @@ class Check:
     status: str
     reason: str = ""
     message: str = ""
+
+    @property
+    def untried(self) -> bool:
+        """Whether the pod has not had a look yet: no good news, and no bad news either."""
+        return self.status == DEGRADED and self.reason == Reason.LOADING
+
+    @property
+    def works(self) -> bool:
+        """Whether the part can be used, well or less well."""
+        return self.status != FAILED and not self.untried
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,13 @@ def test_a_part_that_keeps_failing_is_believed_to_fail(clock: Clock) -> None:
     assert vector(doubts.weigh("a", GOOD)) == "ok"
 
 
+def test_a_worker_that_starts_again_is_no_news_for_a_while(clock: Clock) -> None:
+    doubts = Doubts(clock)
+    doubts.weigh("a", GOOD)
+
+    assert vector(doubts.weigh("a", report(support=serving(vector=Check("degraded", "Loading"))))) == "ok"
+
+
 def test_a_part_that_never_worked_is_believed_at_once(clock: Clock) -> None:
     assert vector(Doubts(clock).weigh("a", BAD)) == "failed"
 

@@ -115,6 +115,17 @@ def test_a_degraded_part_works_and_deserves_a_look() -> None:
     ]
 
 
+def test_a_part_that_was_not_tried_yet_is_neither_good_nor_bad() -> None:
+    fresh = serving(embedder=Check("degraded", "Loading", "not tried yet"))
+    pods = (pod("a"), pod("b"))
+
+    found = conditions(tenant(memory(), pods=pods), report("a", support=serving()), report("b", support=fresh))
+
+    assert shown(found, Type.EMBEDDER_READY, Type.READY) == [("Unknown", "Loading")] * 2
+    assert shown(found, Type.RECONCILING) == [("True", "Loading")]
+    assert Type.WARNING not in found
+
+
 def test_a_new_generation_is_ready_only_when_every_pod_serves_it() -> None:
     what = tenant(memory(generation=2), pods=(pod("a"), pod("b")))
 
