@@ -63,7 +63,7 @@ class Serving:
         metrics = Metrics(CollectorRegistry())
         registry = Registry(source, backends.open, on_gone=metrics.forget)
         monitor = Monitor(registry, worker, lambda memory_id, health: _record(metrics, memory_id, health))
-        keys = _keys(api_keys)
+        keys = _keys(api_keys, local=settings.listen.is_loopback)
         pod = settings.pod or socket.gethostname()
         service = Service(registry, monitor, worker, keys, metrics, tracer=tracer(environ, pod), pod=pod)
         return cls(service, backends, keys, with_parts)
@@ -135,9 +135,9 @@ class Serving:
         return health is not None and health.checks[component].status == "ok"
 
 
-def _keys(folder: str | None) -> ApiKeys | OpenDoor:
+def _keys(folder: str | None, *, local: bool) -> ApiKeys | OpenDoor:
     if folder is None:
-        return OpenDoor()
+        return OpenDoor(local=local)
     path = Path(folder) / "api-key-sha256"
     try:
         return ApiKeys(path)

@@ -74,7 +74,7 @@ class App:
         if page is not None:
             return _page(call, page)
         names = call.segments = paths.segments(raw_path)
-        call.principal = self._service.keys.principal(call.headers.get(b"authorization"))
+        call.principal = self._service.keys.principal(call.headers)
         if len(names) == 6 and names[5] == "messages" and names[3] == "threads" and names[1] == "memories":
             route = _HOT.get(call.method)
             if route is not None and names[0] == paths.PREFIX:

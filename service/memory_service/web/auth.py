@@ -15,14 +15,28 @@ from memory_service.errors import Refused
 log = logging.getLogger(__name__)
 
 ANONYMOUS: Final = "anonymous"
+_LOCAL: Final = re.compile(rb"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]{1,5})?")
 _LINE: Final = re.compile(r"([0-9a-fA-F]{64})(?:\s+(\S{1,128}))?")
 
 
 class OpenDoor:
-    """No credentials: everybody on this machine may ask (loopback only, checked at start)."""
+    """No credentials: everybody who reaches the listener may ask, but no web page of elsewhere through a browser.
 
-    def principal(self, header: bytes | None) -> str:
-        """Who asks."""
+    A browser lets any page send simple requests to this machine. It says so in Sec-Fetch-Site; and a name that was
+    rebound to a loopback address shows in Host, which is why `local` listeners answer to local names only.
+    """
+
+    def __init__(self, *, local: bool) -> None:
+        self._local = local
+
+    def principal(self, headers: Mapping[bytes, bytes]) -> str:
+        """Who asks. Raises Refused `forbidden` for a request that a foreign page made."""
+        if headers.get(b"sec-fetch-site", b"none") in (b"cross-site", b"same-site"):
+            raise Refused(
+                "forbidden", "pages of other origins may not ask here: this service has no credentials to check"
+            )
+        if self._local and not _LOCAL.fullmatch(headers.get(b"host", b"localhost").lower()):
+            raise Refused("forbidden", "without credentials this service answers to localhost and 127.0.0.1 only")
         return ANONYMOUS
 
     def refresh(self) -> None:
@@ -42,8 +56,9 @@ class ApiKeys:
         self._keys: Mapping[bytes, str] = {}
         self._load()
 
-    def principal(self, header: bytes | None) -> str:
-        """The name of the key in an Authorization header. Raises Refused `unauthenticated`."""
+    def principal(self, headers: Mapping[bytes, bytes]) -> str:
+        """The name of the key in the Authorization header. Raises Refused `unauthenticated`."""
+        header = headers.get(b"authorization")
         if header is None:
             raise Refused("unauthenticated", "send Authorization: Bearer <API key>")
         scheme, _, token = header.partition(b" ")

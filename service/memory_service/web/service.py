@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Keys(Protocol):
-    """Who may ask. Raises Refused `unauthenticated`."""
+    """Who may ask, by the headers of a request. Raises Refused `unauthenticated` or `forbidden`."""
 
-    def principal(self, header: bytes | None) -> str: ...
+    def principal(self, headers: Mapping[bytes, bytes]) -> str: ...
 
 
 @dataclass(slots=True)

@@ -151,7 +151,7 @@ def build(url: str, entries: list[Entry], **more: Any) -> Api:
     declared = Declared(entries)
     registry = Registry(declared, backends.open, on_gone=metrics.forget)
     monitor = Monitor(registry, worker, lambda memory_id, health: None)
-    service = Service(registry, monitor, worker, more.get("keys") or OpenDoor(), metrics, pod="pod-1")
+    service = Service(registry, monitor, worker, more.get("keys") or OpenDoor(local=False), metrics, pod="pod-1")
     registry.refresh()
     return Api(service, declared, backends)
 

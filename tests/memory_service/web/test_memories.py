@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from memory_service.web.auth import ApiKeys
+from memory_service.web.auth import ApiKeys, OpenDoor
 
 from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
 
@@ -193,6 +193,28 @@ async def test_a_caller_needs_a_known_key(valkey: Valkey, tmp_path: Path) -> Non
     for key in ("one", "two"):
         assert (await api.ask("GET", "/v1/memories", headers={"authorization": f"Bearer {key}"})).status_code == 200
     assert (await api.ask("GET", "/openapi.json")).status_code == 200
+    await api.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "127.0.0.1:8080"}, 200),
+        ({"host": "localhost"}, 200),
+        ({"host": "[::1]:8080", "sec-fetch-site": "same-origin"}, 200),
+        ({"host": "evil.example:8080"}, 403),
+        ({"host": "localhost.evil.example"}, 403),
+        ({"host": "localhost", "sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+async def test_without_credentials_no_foreign_page_may_ask(
+    valkey: Valkey, headers: dict[str, str], status: int
+) -> None:
+    api = build(valkey.url, [entry()], keys=OpenDoor(local=True))
+    answer = await api.ask("POST", "threads/t/messages", {"content": "x"}, headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        problem(answer, 403, "forbidden")
     await api.close()
 
 
