@@ -29,10 +29,12 @@ class ApiError(OperatorError):
         status: HTTP status; 0 when there was no answer at all.
         reason: the machine reason of the `Status` object, such as `Invalid`.
         message: its sentence for people.
+        fields: the fields that it complains of, if it names any.
     """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, fields: tuple[str, ...] = ()) -> None:
         super().__init__(f"{status} {reason}: {message}")
+        self.fields = fields
         self.status = status
         self.reason = reason
         self.message = message
@@ -66,4 +68,5 @@ def error_for(status: int, body: Mapping[str, Any]) -> ApiError:
     if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         return NamespaceEnds(status, reason, message)
     kinds: dict[int, type[ApiError]] = {404: NotFound, 409: Conflict, 400: Refused, 403: Refused, 422: Refused}
-    return kinds.get(status, Unavailable)(status, reason, message)
+    fields = tuple(str(cause["field"]) for cause in causes if cause.get("field"))
+    return kinds.get(status, Unavailable)(status, reason, message, fields)

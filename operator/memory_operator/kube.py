@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from memory_crd import names
@@ -159,20 +160,12 @@ class KubeCluster:
         """Change the list of finalizers under a test of the resourceVersion, so that nobody else's is lost."""
         metadata = self._newest(memory)["metadata"]
         others = [name for name in metadata.get("finalizers") or () if name != names.FINALIZER]
-        body = [
-            {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
+        changes = [
             {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
             {"op": "add", "path": "/metadata/finalizers", "value": [*others, names.FINALIZER] if present else others},
         ]
-        try:
-            answer = await self._api.patch(memory, MEMORY, body, content_type=JSON_PATCH)
-        except NotFound:
-            return
-        except Refused as refused:
-            if refused.status == INVALID:  # what the API server says when a test fails
-                raise Conflict(refused.status, refused.reason, refused.message) from refused
-            raise
-        self._cache.store(MEMORY, answer)
+        with suppress(NotFound):
+            self._cache.store(MEMORY, await self._patch_same(memory, MEMORY, changes))
 
     def _newest(self, memory: Manifest) -> Manifest:
         """The same Memory as the last answer to a write of ours has it."""
@@ -183,14 +176,28 @@ class KubeCluster:
         return memory
 
     async def patch_status(self, manifest: Manifest, status: dict[str, Any]) -> None:
-        """Replace the status: every key that is there and not wanted any more is taken away."""
+        """Replace the status as a whole."""
         kind = kind_of(manifest)
-        dropped = {key: None for key in manifest.get("status") or {} if key not in status}
-        body = {"metadata": {"uid": manifest["metadata"]["uid"]}, "status": {**dropped, **_replacing(manifest, status)}}
+        change = {"op": "add", "path": "/status", "value": status}
         try:
-            self._cache.store(kind, await self._api.patch(manifest, kind, body, subresource="status"))
+            self._cache.store(kind, await self._patch_same(manifest, kind, [change], subresource="status"))
         except (NotFound, Conflict):
             log.info("%s %s is gone or another one", kind.name, manifest["metadata"]["name"])
+
+    async def _patch_same(
+        self, target: Manifest, kind: Kind, changes: list[dict[str, Any]], subresource: str | None = None
+    ) -> Manifest:
+        """JSON-patch this very object; raise Conflict when it is another one of the name, or a test of ours fails."""
+        same = {"op": "test", "path": "/metadata/uid", "value": target["metadata"]["uid"]}
+        try:
+            return await self._api.patch(
+                target, kind, [same, *changes], content_type=JSON_PATCH, subresource=subresource
+            )
+        except Refused as refused:
+            # A failed test is told as an invalid request that complains of no field.
+            if refused.status == INVALID and not refused.fields:
+                raise Conflict(refused.status, refused.reason, refused.message) from refused
+            raise
 
     async def record(self, notice: Notice) -> None:
         """Write an Event; failing to is logged."""
@@ -204,17 +211,6 @@ def is_ours(secret: Manifest) -> bool:
     """Tell whether a Secret of our name is ours; somebody may have had the name first."""
     labels = secret["metadata"].get("labels") or {}
     return bool(labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY)
-
-
-def _replacing(manifest: Manifest, status: dict[str, Any]) -> dict[str, Any]:
-    """Maps merge in a merge patch, so those of their keys that are gone are taken away by name; one level deep."""
-    live = manifest.get("status") or {}
-    return {
-        key: {**{name: None for name in live.get(key) or {} if name not in value}, **value}
-        if isinstance(value, dict)
-        else value
-        for key, value in status.items()
-    }
 
 
 def event_of(notice: Notice, now: str) -> Manifest:

@@ -30,3 +30,10 @@ def test_a_status_has_its_error(status: int, body: dict[str, object], expected: 
 
 def test_the_words_of_the_api_server_are_kept() -> None:
     assert str(error_for(422, {"reason": "Invalid", "message": "spec.x: no"})) == "422 Invalid: spec.x: no"
+
+
+def test_the_fields_that_are_complained_of_are_named() -> None:
+    causes = [{"reason": "FieldValueInvalid", "field": "spec.ports[0].port"}, {"reason": "Other"}]
+
+    assert error_for(422, {"details": {"causes": causes}}).fields == ("spec.ports[0].port",)
+    assert error_for(422, {}).fields == ()
