@@ -74,7 +74,8 @@ class Batcher:
         self._flying += 1
         digests = b"".join(operation.digest for operation, _ in group)
         keys = [self._keys.memory, *(operation.key for operation, _ in group)]
-        args = [self._packed_policy, digests, *chain.from_iterable(op.args for op, _ in group)]
+        heads = b"".join(operation.head for operation, _ in group)
+        args = [self._packed_policy, digests, heads, *chain.from_iterable(each.args for each, _ in group)]
         reply = self._connection.run("mutate", keys, args, write=True)
         reply.add_done_callback(lambda done: self._settle(group, done))
 
