@@ -551,6 +551,20 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """What one comparison of history and vectors found.
+
+    `threads` were compared; `points` were seen, of which `orphans` had no message (deleted); `missing` messages had no
+    point (put on the outbox again).
+    """
+
+    threads: int = 0
+    points: int = 0
+    orphans: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """What one reaper step did: threads and messages removed, and index entries that had to be put right."""
 

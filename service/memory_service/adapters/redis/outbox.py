@@ -35,7 +35,7 @@ ERASED: Final = 500
 SCANNED: Final = 10_000
 _EVERYONE: Final = Audience(any_owner=True)
 _decode_letter: Final = msgspec.msgpack.Decoder(DeadLetter).decode
-_STREAM_ID: Final = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
+_STREAM_ID: Final = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 
 
 class RedisOutbox:
