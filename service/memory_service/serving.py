@@ -16,7 +16,7 @@ from memory_service.adapters.definitions import DefinitionFiles
 from memory_service.adapters.embedders.remote import WorkerSocket
 from memory_service.assembly import Backends
 from memory_service.metrics import Metrics
-from memory_service.operations.health import Health
+from memory_service.operations.health import Health, storage_of
 from memory_service.operations.monitor import Monitor
 from memory_service.operations.registry import Registry
 from memory_service.settings import InvalidSettings, Settings
@@ -113,26 +113,32 @@ class Serving:
         await self.service.registry.run(also=refresh_keys)
 
     async def _announce(self, api: socket.socket) -> None:
-        """Say where the service is, once history can be written; and again when recall works."""
-        url, registry = url_of(api), self.service.registry
-        async with asyncio.timeout(ANNOUNCE_SECONDS):
-            while not any(self._works(memory_id, "storage") for memory_id in self._ids()):
-                await asyncio.sleep(0.02)
-        memory_id = self._ids()[0]
-        print(
-            f"memory-service is ready at {url} (memories: {', '.join(self._ids())}; API: {url}/docs)\n"
-            f"  try: curl -s {url}/v1/memories/{memory_id}/threads/hello/messages -H 'content-type: application/json'"
-            """ -d '{"role":"user","content":"My favourite colour is green."}'""",
-            flush=True,
-        )
-        assert registry.loaded_once
+        """Say where the service is, once history can be written."""
+        url = url_of(api)
+        try:
+            async with asyncio.timeout(ANNOUNCE_SECONDS):
+                while (ids := self._ids()) and not await self._stores():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            log.warning("serving at %s, but no storage answers yet; /readyz names what is away", url)
+            return
+        named = ", ".join(ids) or "none declared yet"
+        print(f"memory-service is ready at {url} (memories: {named}; API: {url}/docs)", flush=True)
+        if ids:
+            message = """-d '{"role": "user", "content": "My favourite colour is green."}'"""
+            path = f"{url}/v1/memories/{ids[0]}/threads/hello/messages"
+            print(f"  try: curl -s {path} -H 'content-type: application/json' {message}", flush=True)
 
     def _ids(self) -> list[str]:
         return [memory.definition.spec.id for memory in self.service.registry.opened()]
 
-    def _works(self, memory_id: str, component: str) -> bool:
-        health = self.service.monitor.health(memory_id)
-        return health is not None and health.checks[component].status == "ok"
+    async def _stores(self) -> bool:
+        """Whether some memory's history can be written."""
+        for memory in self.service.registry.opened():
+            check, _ = await storage_of(memory)
+            if check.status == "ok":
+                return True
+        return False
 
 
 def _keys(folder: str | None, *, local: bool) -> ApiKeys | OpenDoor:

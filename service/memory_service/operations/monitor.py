@@ -12,6 +12,9 @@ from memory_service.operations.health import Health, Worker, ask_worker, judge, 
 from memory_service.operations.registry import Held, OpenMemory, Registry
 
 EVERY_SECONDS: Final = 2.0
+UNWELL_SECONDS: Final = 0.75
+"""How soon to look again while something is not well: somebody waits for it."""
+POLL_SECONDS: Final = 0.1
 AT_ONCE: Final = 16
 """Memories examined at the same time, so that a thousand of them do not all knock in one instant."""
 
@@ -32,26 +35,32 @@ class Monitor:
         return self._seen.get(memory_id)
 
     async def look(self) -> None:
-        """Examine every memory once; the worker is asked once for all of them."""
-        reported = await ask_worker(self._worker)
+        """Examine every memory once; the worker is asked once for all of them, while the stores are."""
+        asked = asyncio.create_task(ask_worker(self._worker))
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(memory: OpenMemory) -> None:
             async with gate:
                 storage, totals = await storage_of(memory)
+            reported = await asked
             memory_id = memory.definition.spec.id
             if self._registry.holds(memory_id):  # it may have gone meanwhile, and its series with it
                 self._seen[memory_id] = health = judge(memory, storage, totals, reported)
                 self._on_health(memory_id, health)
 
-        await asyncio.gather(*(one(memory) for memory in self._registry.opened()))
+        await asyncio.gather(asked, *(one(memory) for memory in self._registry.opened()))
         self._seen = {key: health for key, health in self._seen.items() if self._registry.holds(key)}
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Look again and again until cancelled; at once when definitions changed."""
+        loop = asyncio.get_running_loop()
         while True:
+            digest = self._registry.digest
             await self.look()
-            await asyncio.sleep(EVERY_SECONDS)
+            well = all(health.status == "ok" for health in self._seen.values())
+            again = loop.time() + (EVERY_SECONDS if well else UNWELL_SECONDS)
+            while loop.time() < again and self._registry.digest == digest:
+                await asyncio.sleep(POLL_SECONDS)
 
     def loaded(self, pod: str) -> dict[str, Any]:
         """The body of `/loaded`: what this process serves, in which generation, how its parts are, what was erased."""
