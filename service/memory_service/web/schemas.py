@@ -75,6 +75,13 @@ class ThreadsQuery(Query, frozen=True, kw_only=True):
     order: Literal["id", "created", "expires_at"] = "id"
 
 
+class OwnerThreadsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which of an owner's threads to list."""
+
+    type: ThreadType | None = None
+    order: Literal["id", "created", "expires_at"] = "id"
+
+
 class MessagesQuery(Query, frozen=True, kw_only=True):
     """Which messages of a thread to read."""
 
@@ -420,6 +427,41 @@ class StatsAnswer(Answer, kw_only=True):
     expiring: dict[str, int]
     without_ttl: int
     outbox: OutboxStats
+
+
+class OwnerAnswer(Answer, kw_only=True):
+    """Whom threads belong to, or a document; threads that expired a moment ago may still count."""
+
+    owner: str
+    threads: int
+    working_memory: bool
+
+
+class OwnersPage(Answer, kw_only=True):
+    """The owners of a memory, in order of name."""
+
+    items: list[OwnerAnswer]
+    next_cursor: str | None
+
+
+class ErasureCounts(Answer, kw_only=True):
+    """What there is, or was, of an owner."""
+
+    threads: int
+    messages: int
+    working_memory: int
+    vectors: int
+    backups: int
+
+
+class ErasureReceipt(Answer, kw_only=True):
+    """What was erased of an owner and what a second look found; `verified` when that look saw all and found nothing."""
+
+    owner: str
+    erased_at: str
+    removed: ErasureCounts
+    remaining: ErasureCounts
+    verified: bool
 
 
 class DeadLetterAnswer(Answer, kw_only=True):

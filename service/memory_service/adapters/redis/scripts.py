@@ -20,6 +20,7 @@ PARTS: Final = {
     "mutate": (*_WRITE, "find()", "burial()", "purge()", "messages", *_MODULES, "arrival", "rows", "mutate"),
     "document": (*_WRITE, "burial()", "document"),
     "reap": (*_WRITE, "find()", "burial()", "purge()", "reap"),
+    "forget": ("base", "memory", "burial()", "forget"),
     "enqueue": ("base", "memory", "enqueue"),
     "erase": ("base", "erase"),
     "expiring": ("base", "expiring"),
