@@ -5,7 +5,7 @@ import http.server
 import json
 
 
-def embed(text):
+def embed(text: str) -> list[float]:
     """A unit vector of eight dimensions from the words of a text."""
     vector = [0.001] * 8
     for word in text.lower().split():
@@ -18,7 +18,7 @@ def embed(text):
 class Handler(http.server.BaseHTTPRequestHandler):
     """POST /v1/embeddings with the bearer token `sk-test`."""
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         """Answer one embedding per input, in order."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers.get("Authorization") != "Bearer sk-test":
@@ -28,7 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 0, "total_tokens": 0}
         return self.answer(200, {"object": "list", "data": data, "model": body["model"], "usage": usage})
 
-    def answer(self, status, body):
+    def answer(self, status: int, body: object) -> None:
         """Send JSON."""
         payload = json.dumps(body).encode()
         self.send_response(status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 
 from e2e.kube import Client, append, apply, get, history, items, kubectl, memory, recalled, secret, until, wait_ready
 
@@ -103,12 +104,13 @@ def test_memory_and_tenant_in_one_file_work_in_either_order(tenants: Callable[[]
         apply(*both, namespace=namespace)
 
         wait_ready("support", namespace)
-        until(
-            "two service pods",
-            lambda where=namespace: get("deployment", "memory", where)["status"].get("readyReplicas") == 2,
-            within=60,
-        )
+        until("two service pods", partial(has_ready_replicas, namespace, 2), within=60)
         assert get("memorytenant", "default", namespace)["spec"] == {"service": {"replicas": 2}}
+
+
+def has_ready_replicas(namespace: str, wanted: int) -> bool:
+    """Whether so many service pods are Ready."""
+    return bool(get("deployment", "memory", namespace)["status"].get("readyReplicas") == wanted)
 
 
 def test_every_pod_meets_the_restricted_profile_and_has_requests_and_limits(tenant: str) -> None:

@@ -127,11 +127,12 @@ def test_a_drifted_child_is_repaired(tenant: str) -> None:
 def test_a_deleted_child_is_repaired(tenant: str, child: str) -> None:
     apply(memory("support"), namespace=tenant)
     wait_ready("support", tenant)
-    gone = get(*child.split("/"), tenant)["metadata"]["uid"]
+    kind, name = child.split("/")
+    gone = get(kind, name, tenant)["metadata"]["uid"]
 
     kubectl("delete", child, "-n", tenant)
 
-    until(f"{child} is back", lambda: get(*child.split("/"), tenant)["metadata"]["uid"] != gone, within=30)
+    until(f"{child} is back", lambda: get(kind, name, tenant)["metadata"]["uid"] != gone, within=30)
     wait_ready("support", tenant)
 
 

@@ -100,7 +100,7 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = {
     Reason.DIMENSIONS_MISMATCH: "the embedder's vectors have another size than `vector.dimensions`",
     Reason.MODEL_FAILED: "the embedding model or endpoint fails on every text",
     Reason.SECRET_MISSING: "a Secret, or a key in it, that the definition names does not exist yet",
-    Reason.REINDEXING: "the vectors are being made again for a changed embedder or filter; until then words are searched",
+    Reason.REINDEXING: "vectors are made again for a changed embedder or filter; until then words are searched",
     Reason.RECALL_DISABLED: "semantic recall is switched off, so this part is not needed",
     Reason.SERVICE_UNAVAILABLE: "no service pod is Ready",
     Reason.IMAGE_PULL_FAILED: "a container image cannot be pulled",

@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from memory_operator.errors import SettingsError
 
 PREFIX = "MEMORY_OPERATOR_"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Unavailable(ServiceError):
         self.detail = detail
         self.reason = reason
         self.outcome_unknown = outcome_unknown
+        self.extra: dict[str, object] = {}
 
 
 class StorageUnavailable(Unavailable):

@@ -82,6 +82,12 @@ class Families:
             found = self._series[key] = metric.labels(*labels) if labels else metric
         return found
 
+    def begin(self, memory: str) -> None:
+        """Start a memory's counters at 0: `increase()` does not see the event that makes a series."""
+        for name, family in self._families.items():
+            if family.kind == "counter" and family.labels == _M:
+                self.series(name, memory)
+
     def forget(self, memory: str) -> None:
         """Drop every series of a memory that is no longer declared."""
         for name, family in self._families.items():
@@ -139,6 +145,7 @@ class Metrics(Families):
         self, memory: str, threads: int, messages: int, expiring: tuple[int, int, int], without_ttl: int
     ) -> None:
         """A memory in numbers."""
+        self.begin(memory)
         self.series("memory_threads", memory).set(threads)
         self.series("memory_messages", memory).set(messages)
         for within, count in zip(WITHIN, expiring, strict=True):

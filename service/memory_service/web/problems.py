@@ -97,11 +97,15 @@ class Problem(msgspec.Struct, omit_defaults=True):
     next: str | None = None
 
 
+_EXTRA: Final = ("version", "quota", "used", "limit", "next")
+
+
 def of_error(error: Refused | Unavailable, request_id: str) -> Problem:
     """The problem document of an error that was raised on purpose."""
+    extra: dict[str, Any] = {name: error.extra[name] for name in _EXTRA if name in error.extra}
     if isinstance(error, Unavailable):
-        return _problem(error.code, error.detail, request_id, outcome="unknown" if error.outcome_unknown else None)
-    extra = {name: error.extra[name] for name in ("version", "quota", "used", "limit", "next") if name in error.extra}
+        unknown = "unknown" if error.outcome_unknown else None
+        return _problem(error.code, error.detail, request_id, outcome=unknown, **extra)
     problem = _problem(error.code, error.detail, request_id, **extra)
     if error.faults:
         problem.errors = [ProblemFault(fault.path, fault.code, fault.message) for fault in error.faults]

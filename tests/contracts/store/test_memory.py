@@ -106,9 +106,12 @@ async def test_a_damaged_thread_spares_its_neighbours(log: Log) -> None:
     )  # fmt: skip
 
     assert [type(outcome).__name__ for outcome in outcomes] == [
-        "Outcome", "StorageUnavailable", "StorageUnavailable", "Outcome"
+        "Outcome", "StorageUnavailable", "Outcome", "Outcome"
     ]  # fmt: skip
     assert await log.texts("good") == ["1", "4"]
+    assert await log.texts("worse") == ["3"]
+    with pytest.raises(StorageUnavailable):
+        await log.texts("bad", last=9)
 
 
 async def test_scripts_that_the_server_forgot_are_loaded_again(log: Log) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.points import condition, field, point_id
-from memory_service.adapters.vectors.rest import NotThere, VectorStore
+from memory_service.adapters.vectors.rest import NotThere, VectorStore, _fault
 from memory_service.adapters.vectors.versions import Shape, Versions
 from memory_service.errors import VectorUnavailable
 from memory_service.model import Audience, Candidate, FieldFilter, Point, Proposals, Removals, Search, SparseVector
@@ -176,3 +176,11 @@ def test_point_ids_tell_tenants_memories_incarnations_and_messages_apart() -> No
     }
     assert len(ids) == 5
     assert point_id("t", "m", 1, 1) == point_id("t", "m", 1, 1)
+
+
+def test_a_complaint_is_the_same_words_at_every_look() -> None:
+    answers = [b'{"status":{"error":"Not found: Collection `x`"},"time":%d.5e-06}' % number for number in (1, 2)]
+
+    told = {str(_fault(404, "GET /collections/x", answer)) for answer in answers}
+
+    assert told == {"GET /collections/x answered 404: Not found: Collection `x`"}

@@ -9,6 +9,7 @@ from typing import Final
 
 from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.connection import Connection
+from memory_service.errors import StorageUnavailable
 from memory_service.keys import Keys
 from memory_service.model import Outcome
 from memory_service.policies.retention import Policy
@@ -16,6 +17,8 @@ from memory_service.policies.retention import Policy
 MOST: Final = 32
 """Operations of one script call: enough to share its fixed cost, few enough to keep Redis free for others."""
 MOST_BYTES: Final = 256 * 1024
+MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of mutations that may wait for the script; more are refused, so that a slow Redis cannot fill this process."""
 
 Pending = tuple[codec.Operation, "asyncio.Future[Outcome]"]
 
@@ -33,6 +36,7 @@ class Batcher:
         self._policy = policy
         self._packed_policy = codec.pack_policy(policy)
         self._pending: deque[Pending] = deque()
+        self._waiting_bytes = 0
         self._flying = 0
         self._scheduled = False
 
@@ -40,6 +44,10 @@ class Batcher:
         """Queue one operation; the future has its outcome, or StorageUnavailable, or StorageFull."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
+        if self._waiting_bytes + operation.size > MAX_WAITING_BYTES:
+            future.set_exception(StorageUnavailable("Redis is slower than what is asked of it; too much is waiting"))
+            return future
+        self._waiting_bytes += operation.size
         self._pending.append((operation, future))
         self._schedule(loop)
         return future
@@ -65,6 +73,7 @@ class Batcher:
             if group and size + operation.size > MOST_BYTES:
                 break
             self._pending.popleft()
+            self._waiting_bytes -= operation.size
             if not future.done():
                 group.append((operation, future))
                 size += operation.size
@@ -74,7 +83,8 @@ class Batcher:
         self._flying += 1
         digests = b"".join(operation.digest for operation, _ in group)
         keys = [self._keys.memory, *(operation.key for operation, _ in group)]
-        args = [self._packed_policy, digests, *chain.from_iterable(op.args for op, _ in group)]
+        heads = b"".join(operation.head for operation, _ in group)
+        args = [self._packed_policy, digests, heads, *chain.from_iterable(each.args for each, _ in group)]
         reply = self._connection.run("mutate", keys, args, write=True)
         reply.add_done_callback(lambda done: self._settle(group, done))
 

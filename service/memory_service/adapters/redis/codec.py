@@ -49,6 +49,7 @@ _POLICY: Final = struct.Struct("<QQQQQQBB")
 
 _MATCH, _ABSENT, _DRY, _KEYED = 1, 2, 4, 8
 _SET, _FOREVER, _PIN_GIVEN, _PIN_ON = 16, 32, 64, 128
+_INSTANT = _PIN_GIVEN
 _SYSTEM, _TTL = 1, 2
 _CREATED, _CHANGED, _REFRESHED, _DELETED, _BACKUP, _REPLAYED = 1, 2, 4, 8, 16, 128
 _FULL, _DAMAGED = 254, 255
@@ -60,10 +61,11 @@ _REFRESHES: Final = {"never": 0, "write": 1, "read": 2}
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One mutation as the script takes it: its thread's header key, its arguments, the digest if it is keyed."""
+    """One mutation as the script takes it: its thread's header key, its head, what it brings, its digest if keyed."""
 
     key: str
-    args: list[bytes]
+    head: bytes
+    args: Sequence[bytes]
     digest: bytes = b""
     size: int = 0
 
@@ -117,11 +119,10 @@ def encode(mutation: Mutation | Touch, keys: Keys) -> Operation:
         digest = guard.key.digest[:KEYED_DIGEST].ljust(KEYED_DIGEST, b"\0")
     where, extras = partition(mutation.thread), len(body.extra)
     head = _OPERATION.pack(body.kind, flags, where, body.count, extras, guard.if_match or 0, *body.numbers)
-    args = [head + body.drafts]
     if guard.key is not None and digest:
-        args.append(digest + guard.key.body[:KEYED_BODY].ljust(KEYED_BODY, b"\0"))
-    args += body.extra
-    return Operation(keys.header(mutation.thread), args, digest, sum(map(len, args)))
+        head += digest + guard.key.body[:KEYED_BODY].ljust(KEYED_BODY, b"\0")
+    head += body.drafts
+    return Operation(keys.header(mutation.thread), head, body.extra, digest, len(head) + sum(map(len, body.extra)))
 
 
 def _body(mutation: Mutation | Touch) -> _Body:
@@ -145,12 +146,13 @@ def _body(mutation: Mutation | Touch) -> _Body:
             return _Body(8, numbers=(*_parsed(message), 0))
         case SetMessageTtl(message_id=message):
             value, instant = _moment(mutation)
-            return _Body(9, flags=_ttl_flags(mutation), count=instant, numbers=(*_parsed(message), value))
+            flags = _ttl_flags(mutation) | (_INSTANT if instant else 0)
+            return _Body(9, flags=flags, numbers=(*_parsed(message), value))
         case Touch():
             return _Body(10)
         case Flush(seqs=seqs, summary=summary, record=record):
             extra = [struct.pack(f"<{len(seqs)}I", *seqs), record, *([summary.tail] if summary else [])]
-            return _Body(11, count=len(extra) - 1, numbers=(0, summary.tokens if summary else 0, 0), extra=extra)
+            return _Body(11, numbers=(0, summary.tokens if summary else 0, 0), extra=extra)
 
 
 def _moment(change: SetTtl | SetMessageTtl) -> tuple[int, int]:

@@ -174,7 +174,7 @@ class Connection:
         else:
             self._queue.append(waiter)
             self._wake.set()
-            if self._task is None:
+            if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._run(), name=f"redis:{self._name}")
         return waiter
 
@@ -196,24 +196,34 @@ class Connection:
     # --- one connection's life ----------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        """Connect, serve, and begin again after a pause, until closed. Whatever ends this, nobody is left waiting."""
         failures = 0
-        while True:
-            connection: AbstractConnection | None = None
-            try:
-                connection = self._target.connection(self._name)
-                await self._greet(connection)
-                self._down, failures = None, 0
-                await self._serve(connection)
-            except (RedisError, OSError, ValueError, Unsupported) as error:
-                failures += 1
-                self._down = translate(error, write=False)
-                log.log(logging.WARNING if failures == 1 else logging.DEBUG, "Redis is away: %s", self._down)
-                self._give_up(self._down)
-            finally:
-                if connection is not None:
-                    await connection.disconnect(nowait=True)
-            pause = min(MAX_PAUSE_SECONDS, 0.05 * 2 ** min(failures, 8))
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        try:
+            while True:
+                failures = 0 if await self._live() else failures + 1
+                pause = min(MAX_PAUSE_SECONDS, 0.05 * 2 ** min(failures, 8))
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        finally:
+            self._give_up(StorageUnavailable("the connection to Redis ended"))
+
+    async def _live(self) -> bool:
+        """One connection from its opening to its loss; True when it was open at all."""
+        connection: AbstractConnection | None = None
+        opened = False
+        try:
+            connection = self._target.connection(self._name)
+            await self._greet(connection)
+            self._down, opened = None, True
+            await self._serve(connection)
+        except (RedisError, OSError, ValueError, Unsupported) as error:
+            known = self._down is not None
+            self._down = translate(error, write=False)
+            log.log(logging.DEBUG if known else logging.WARNING, "Redis is away: %s", self._down)
+            self._give_up(self._down)
+        finally:
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+        return opened
 
     async def _greet(self, connection: AbstractConnection) -> None:
         """Connect, learn which process answers, and load the scripts."""
@@ -287,6 +297,7 @@ class Connection:
     def _reload(self, waiter: Waiter, script: scripts.Script) -> None:
         """Send the script, then the call again: nothing ran yet, so this is safe for writes too."""
         again = Waiter([("SCRIPT", "LOAD", script.text), *waiter.commands], waiter.future, waiter.write)
+        again.identify = waiter.identify
         self._queue.append(again)
         self._wake.set()
 

@@ -14,25 +14,30 @@ from memory_service.adapters.redis.codec import KEYED_BODY, KEYED_DIGEST
 from memory_service.keys import IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KINDS
 from memory_service.model import CODES, PARTITIONS
 
-_WRITE: Final = ("base", "memory", "expiry", "life", "outcome")
-_MODULES: Final = ("removal()", "ttl()", "settings()", "flush()", "restore()", "idempotency()")
-PARTS: Final = {
-    "mutate": (*_WRITE, "find()", "burial()", "purge()", "messages", *_MODULES, "arrival", "rows", "mutate"),
-    "document": (*_WRITE, "burial()", "document"),
-    "reap": (*_WRITE, "find()", "burial()", "purge()", "reap"),
-    "enqueue": ("base", "memory", "enqueue"),
+Part = str | tuple[str, tuple[str, ...]]
+
+_THREADS: Final = ("base", "header", "headers", "load")
+_WRITE: Final = ("memory", "outbox", "policy", "outcome", "expiry", "life")
+_CORE: Final = ("base", "batch", "memory", "policy", "idempotency()", "lane")
+_STORED: Final = ("header", "cached", "load", "outbox", "outcome", "expiry", "life", "find()", "burial()", "purge()")
+_ROWS: Final = ("messages", "removal()", "ttl()", "settings()", "flush()", "restore()", "arrival", "rows", "frame")
+PARTS: Final[dict[str, tuple[Part, ...]]] = {
+    "mutate": (*_CORE, ("general", (*_STORED, *_ROWS)), "mutate"),
+    "document": (*_THREADS, *_WRITE, "burial()", "document"),
+    "reap": (*_THREADS, *_WRITE, "find()", "burial()", "purge()", "reap"),
+    "enqueue": (*_THREADS, "memory", "enqueue"),
     "erase": ("base", "erase"),
     "expiring": ("base", "expiring"),
     "admit": ("base", "admit"),
-    "read": ("base", "find()", "read"),
-    "check": ("base", "find()", "check"),
+    "read": (*_THREADS, "find()", "read"),
+    "check": (*_THREADS, "find()", "check"),
     "acknowledge": ("base", "acknowledge"),
     "lease": ("base", "lease"),
 }
 """Script -> its files in lua/, in order. Shared text is a file of its own, so that nothing is decided in two places.
 
 A file with `()` behind its name is a module: it becomes a function of that name that returns the file's table of
-functions, so that what a script rarely needs is made only when it is called for.
+functions, so that what a script rarely needs is made only when it is called for. A pair is a module of several files.
 """
 
 
@@ -67,9 +72,17 @@ def script(name: str) -> Script:
     return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
-def _part(folder: Traversable, part: str) -> str:
-    text = (folder / f"{part.removesuffix('()')}.lua").read_text("utf-8")
-    return f"local function {part}\n{text}end\n" if part.endswith("()") else text
+def _part(folder: Traversable, part: Part) -> str:
+    if isinstance(part, tuple):
+        name, parts = part
+        return _module(name, "".join(_part(folder, each) for each in parts))
+    name = part.removesuffix("()")
+    text = (folder / f"{name}.lua").read_text("utf-8")
+    return text if name == part else _module(name, text)
+
+
+def _module(name: str, text: str) -> str:
+    return f"local function {name}()\n{text}end\n"
 
 
 def every() -> list[Script]:

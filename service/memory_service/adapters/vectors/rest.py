@@ -84,7 +84,7 @@ class VectorStore:
 
 
 def _fault(status: int, call: str, raw: bytes) -> VectorUnavailable:
-    said = f"{call} answered {status}: {raw[:300].decode(errors='replace')}"
+    said = f"{call} answered {status}: {_complaint(raw)}"
     if status in (401, 403):
         return VectorUnavailable(said, reason="Unauthorized")
     if status == 404:
@@ -94,3 +94,11 @@ def _fault(status: int, call: str, raw: bytes) -> VectorUnavailable:
     if status < 500 and status not in (408, 429):
         return RefusedByStore(said, reason="Unreachable")
     return VectorUnavailable(said)
+
+
+def _complaint(raw: bytes) -> str:
+    """Qdrant's own words without the time they took: a message that differs on every look is a status write a look."""
+    try:
+        return str(msgspec.json.decode(raw)["status"]["error"])[:300]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return raw[:300].decode(errors="replace")

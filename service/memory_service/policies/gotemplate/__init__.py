@@ -2,7 +2,7 @@
 out.
 
 An evaluator of our own rather than the `gotpl` package (0.1.0), which comes near to Go but brings 10,800 lines and four
-further distributions for what takes a tenth here, opens 211 functions that would each have to be closed (environment,
+further distributions for what takes a fifth here, opens 211 functions that would each have to be closed (environment,
 host names, key material; `repeat` allocates before its budget looks), and knows neither single-quoted strings nor
 hyphenated names, which the templates of keyed memories use. Go itself is the oracle of the tests.
 

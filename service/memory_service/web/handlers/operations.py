@@ -50,7 +50,7 @@ async def run(call: Call, service: Service) -> Reply:
     task: Task = call.body
     try:
         result = await running.run(call.opened, task, desk, Guard(key=call.key), room, _explain(call, ""))
-    except Refused as error:
+    except (Refused, Unavailable) as error:
         error.extra["next"] = running.next_on_error(task)
         raise
     return _reply(call, _good(call, service, result))

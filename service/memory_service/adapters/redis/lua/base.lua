@@ -21,50 +21,6 @@ local HEADER, SHORT = '<I6I6I6I6I6I6I4I4I2I6I6I6I4B', '<I6I5I6I6I5I4I4I5B'
 local SHORT_SIZE, FIVE_BYTES = 42, 1099511627776
 local PINNED, OWN_TTL, SETTINGS, DOCUMENT = 1, 2, 4, 8
 
--- Fills `h`, or a new table: written out in full, since one that grows field by field is allocated at each power of two.
-local function unpack_header(raw, h)
-  h = h or {g = 0, version = 0, expires = 0, created = 0, updated = 0, next_due = 0, seq = 0, n = 0, y = 0, tokens = 0,
-    bytes = 0, ttl = 0, max = 0, flags = 0}
-  if #raw == SHORT_SIZE then
-    local g, versions, created, age, seq
-    g, versions, h.expires, created, age, seq, h.tokens, h.bytes, h.flags = unpack_from(SHORT, raw)
-    h.g, h.version, h.created, h.updated, h.seq, h.n = g, g + versions, created, created + age, seq, seq
-    h.next_due, h.y, h.ttl, h.max = 0, 0, 0, 0
-  else
-    h.g, h.version, h.expires, h.created, h.updated, h.next_due, h.seq, h.n, h.y, h.tokens, h.bytes, h.ttl, h.max, h.flags =
-      unpack_from(HEADER, raw)
-  end
-  return h
-end
-
-local function pack_header(h)
-  local age = h.updated - h.created
-  if h.n == h.seq and h.max == 0 and h.y == 0 and h.next_due == 0 and h.ttl == 0 and age >= 0 and age < FIVE_BYTES
-    and h.tokens < 4294967296 then
-    return pack(SHORT, h.g, h.version - h.g, h.expires, h.created, age, h.seq, h.tokens, h.bytes, h.flags)
-  end
-  return pack(HEADER, h.g, h.version, h.expires, h.created, h.updated, h.next_due, h.seq, h.n, h.y, h.tokens, h.bytes,
-    h.ttl, h.max, h.flags)
-end
-
--- When readers stop seeing the thread; 0 is never. A pinned one keeps its stored expiry for later.
-local function expiry(h)
-  if band(h.flags, PINNED) ~= 0 then return 0 end
-  return h.expires
-end
-
--- The header of a thread that lives, or nil; second, the header of one that expired and was not removed yet.
-local function load(thread, key, into)
-  local raw = call('GET', key or T .. K_header .. thread)
-  if not raw then return nil end
-  local h = unpack_header(raw, into)
-  local at = expiry(h)
-  if at ~= 0 and at <= now then return nil, h end
-  return h
-end
-
-local function settings_of(h, thread)
-  if band(h.flags, SETTINGS) == 0 then return {} end
-  local raw = call('GET', T .. K_settings .. thread)
-  return raw and cmsgpack.unpack(raw) or {}
-end
+-- What an operation answers: numbers only, in one packed form that replies and idempotency records share.
+local OUTCOME = '<BBI6I6I6I4I2I3I3I6'
+local CREATED, CHANGED, REFRESHED, DELETED, BACKUP = 1, 2, 4, 8, 16

@@ -26,7 +26,7 @@ end
 -- Removes a thread altogether. The caller emits GONE.
 local function remove(h, thread)
   bury(h, thread)
-  call('UNLINK', T .. K_header .. thread)
+  drop(T .. K_header .. thread)
   call('ZREM', T .. K_expiries, thread)
   call('ZREM', T .. K_ids, thread)
 end

@@ -58,7 +58,7 @@ local function of_thread(thread)
   local pos = next_pos()
   if created then h.version = pos end
   h.flags = bor(h.flags, DOCUMENT)
-  save(h, thread)
+  save_first(h, thread)
   if dead then
     burial().bury(dead, thread)
     emit(dead, GONE, thread)

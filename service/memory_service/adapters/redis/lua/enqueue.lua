@@ -6,7 +6,7 @@ local enqueued, known, run = 0, {}, nil
 local function flush()
   if run then
     next_pos()
-    emit_add(run.h, run.thread, 0, run.first, run.last, 0)
+    emit_add(run.h.flags, run.h.g, run.thread, 0, run.first, run.last, 0)
     run = nil
   end
 end

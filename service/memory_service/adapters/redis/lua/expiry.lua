@@ -1,26 +1,8 @@
--- When a thread expires, and everything that carries that time. ARGV[2] is the memory's policy.
-
-local TTL, MAX_AGE, THREAD_CAP, SYSTEM_CAP, THREAD_QUOTA, BYTE_QUOTA, REFRESH, REQUIRED = unpack_from('<I8I8I8I8I8I8BB', ARGV[2])
-local REFRESH_NEVER, REFRESH_WRITE, REFRESH_READ = 0, 1, 2
+-- Moving a thread's expiry, with everything that carries it.
 
 local function lifetime(h)
   if band(h.flags, OWN_TTL) ~= 0 then return h.ttl end
   return TTL
-end
-
--- Never past the maximum age, which counts from creation.
-local function bounded(h, at)
-  if MAX_AGE == 0 then return at end
-  local most = h.created + MAX_AGE
-  if at == 0 or at > most then return most end
-  return at
-end
-
--- Now + ttl, rounded up to a grain, so that a busy thread's expiry moves at most 1024 times in a ttl. 0 is none.
-local function after(h, ttl)
-  if ttl == 0 then return bounded(h, 0) end
-  local grain = math.max(1000, math.ceil(ttl / 1024))
-  return bounded(h, math.ceil((now + ttl) / grain) * grain)
 end
 
 -- The expiry after a refresh, which never shortens.
@@ -55,8 +37,6 @@ local function spread(h, thread)
   if h.y > 0 then stamp(h, T .. K_system .. thread) end
   if band(h.flags, DOCUMENT) ~= 0 then stamp(h, T .. K_document .. thread) end
 end
-
-local function save(h, thread, key) call('SET', key or T .. K_header .. thread, pack_header(h)) end
 
 -- Refresh on a write, if the policy says so. True when the expiry moved; the caller spreads it.
 local function refresh(h)

@@ -48,7 +48,7 @@ end
 local function flush(op, h)
   if not h then return answer_flush(op, 0, nil, 0, false, 0) end
   local thread, before = op.thread, h.tokens
-  local found, summarised = found_in(h, thread, ARGV[op.extra]), op.count == 2
+  local found, summarised = found_in(h, thread, ARGV[op.extra]), op.extras == 3
   if #found == 0 then return answer_flush(op, 0, h, before, false, 0) end
   local b, seqs, bytes, system_was_empty = batch(h), {}, 0, h.y == 0
   if summarised then add(b, h, ARGV[op.extra + 2], op.b, true) end
@@ -68,8 +68,7 @@ local function flush(op, h)
   if op.dry then return answer_flush(op, flags, h, before, summarised, removed) end
 
   h.version, h.updated = next_pos(), now
-  -- First a write that Redis refuses when it is full.
-  save(h, thread)
+  save_first(h, thread)
   local kept = settings_of(h, thread)
   kept.flush = ARGV[op.extra + 1]
   settings().store_settings(h, thread, kept)
@@ -84,7 +83,7 @@ local function flush(op, h)
   end
   count(0, #b.systems - #found, h.tokens - before, b.bytes - bytes)
   emit_seqs(h, thread, seqs)
-  if summarised then emit_add(h, thread, 0, h.seq, h.seq, 0) end
+  if summarised then emit_add(h.flags, h.g, thread, 0, h.seq, h.seq, 0) end
   return answer_flush(op, flags, h, before, summarised, removed)
 end
 

@@ -24,24 +24,26 @@ local function save()
   end
 end
 
-local function replay(op)
-  local record = records[op.digest]
+local function knows(digest) return records[digest] end
+
+local function replay(digest, body)
+  local record = records[digest]
   if not record then return nil end
-  if string.sub(record, 1, N_body) ~= op.body then return outcome(C_idempotency_mismatch, 0, nil) end
+  if string.sub(record, 1, N_body) ~= body then return pack(OUTCOME, C_idempotency_mismatch, 0, 0, mem.pos, 0, 0, 0, 0, 0, 0) end
   local code, flags = string.byte(record, N_body + 1, N_body + 2)
   return string.char(code, flags + REPLAYED) .. string.sub(record, N_body + 3)
 end
 
 -- Kept is what the mutation itself decided, not what depends on the moment or on the request.
-local function record(op, answer)
+local function record(digest, body, answer)
   local code = string.byte(answer, 1)
   if code ~= C_ok and code ~= C_settings_conflict and code ~= C_not_empty and code ~= C_system_cap
     and code ~= C_token_limit and code ~= C_thread_full then return end
-  local kept = op.body .. answer
-  records[op.digest] = kept
-  recorded[#recorded + 1] = op.digest
+  local kept = body .. answer
+  records[digest] = kept
+  recorded[#recorded + 1] = digest
   recorded[#recorded + 1] = kept
 end
 
 find_records(ARGV[3])
-return {replay = replay, record = record, save = save}
+return {knows = knows, replay = replay, record = record, save = save}

@@ -30,8 +30,8 @@ end
 local ADD, REMOVE, CUT, GONE, OWNER = 1, 2, 3, 4, 5
 local outgoing = {}
 
-local function outbox_of(h)
-  local p = math.floor(h.flags / 64)
+local function outbox_of(flags)
+  local p = math.floor(flags / 64)
   local list = outgoing[p]
   if not list then
     list = {pack('<I6', now)}
@@ -40,24 +40,9 @@ local function outbox_of(h)
   return list
 end
 
-local function emit(h, kind, thread, rest)
-  local list = outbox_of(h)
-  list[#list + 1] = pack('<BI6I6Bc0', kind, mem.pos, h.g, #thread, thread)
-  list[#list + 1] = rest
-end
-
-local function emit_add(h, thread, dead, first, last, cut)
-  local list = outbox_of(h)
-  list[#list + 1] = pack('<BI6I6Bc0I6I4I4I4', ADD, mem.pos, h.g, #thread, thread, dead, first, last, cut)
-end
-
-local function emit_seqs(h, thread, seqs)
-  for from = 1, #seqs, 1000 do
-    local upto = math.min(from + 999, #seqs)
-    local packed = {pack('<I2', upto - from + 1)}
-    for i = from, upto do packed[#packed + 1] = pack('<I4', seqs[i]) end
-    emit(h, REMOVE, thread, table.concat(packed))
-  end
+local function emit_add(flags, g, thread, dead, first, last, cut)
+  local list = outbox_of(flags)
+  list[#list + 1] = pack('<BI6I6Bc0I6I4I4I4', ADD, mem.pos, g, #thread, thread, dead, first, last, cut)
 end
 
 local function save_memory()

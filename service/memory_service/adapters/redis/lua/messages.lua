@@ -3,14 +3,15 @@
 local ID = '^{"tokens":(%d+),"id":"%d+%-(%d+)"'
 local TOOL = '^{"tokens":%d+,"id":"%d+%-%d+","role":"tool"'
 local SYSTEM_DRAFT, TTL_DRAFT = 1, 2
-local HEAD_SIZE = 39
-local format = string.format
 
--- Appends in pieces: a call takes some 8,000 arguments at most.
-local function push(list, items)
+-- Appends in pieces: a call takes some 8,000 arguments at most. What a `fresh` list holds before is of a thread whose
+-- header was lost, and goes.
+local function push(list, items, fresh)
+  local length = 0
   for from = 1, #items, 5000 do
-    call('RPUSH', list, unpack(items, from, math.min(from + 4999, #items)))
+    length = call('RPUSH', list, unpack(items, from, math.min(from + 4999, #items)))
   end
+  if fresh and length > #items then call('LTRIM', list, -#items, -1) end
 end
 
 local NONE = {}
@@ -18,19 +19,21 @@ local shared_batch = {items = NONE, systems = NONE, tokens = 0, bytes = 0, seq =
 
 local function batch(h)
   local b = shared_batch
-  b.items, b.systems, b.tokens, b.bytes, b.seq, b.dues, b.next_due = {}, NONE, 0, 0, h.seq, false, false
+  b.items, b.systems, b.tokens, b.bytes, b.seq, b.dues, b.next_due = NONE, NONE, 0, 0, h.seq, false, false
   return b
 end
 
 local function add(b, h, tail, tokens, system, due)
   local seq = b.seq + 1
-  local item = format('{"tokens":%d,"id":"%d-%d",', tokens, h.g, seq) .. tail
-  local list = b.items
-  if system then
-    if b.systems == NONE then b.systems = {} end
-    list = b.systems
+  local item = stored(tokens, h.g, seq, tail)
+  local list = system and b.systems or b.items
+  if list ~= NONE then
+    list[#list + 1] = item
+  elseif system then
+    b.systems = {item}
+  else
+    b.items = {item}
   end
-  list[#list + 1] = item
   b.seq, b.tokens, b.bytes = seq, b.tokens + tokens, b.bytes + #item
   if due then
     b.dues = b.dues or {}
@@ -42,10 +45,10 @@ end
 
 -- The drafts of an operation as messages of `h`; nil when one would have expired already.
 local function drafted(op, h)
-  local b, head, at, tails = batch(h), op.head, HEAD_SIZE + 1, op.extra - 1
+  local b, at, tails = batch(h), op.drafts, op.extra - 1
   for i = 1, op.count do
     local kind, tokens, value, due
-    kind, tokens, value, at = unpack_from('<BI4I8', head, at)
+    kind, tokens, value, at = unpack_from('<BI4I8', HEADS, at)
     if value ~= 0 then
       due = band(kind, TTL_DRAFT) ~= 0 and now + value or value
       if due <= now then return nil end
@@ -90,7 +93,7 @@ local function emit_put(h, thread, dead, first, cut, seqs)
   if seqs then
     if h.y == 0 then cut = seqs[#seqs] else emit_seqs(h, thread, seqs) end
   end
-  emit_add(h, thread, dead and dead.g or 0, first, h.seq, cut)
+  emit_add(h.flags, h.g, thread, dead and dead.g or 0, first, h.seq, cut)
 end
 
 local NOTHING = {n = 0, y = 0, tokens = 0, bytes = 0}
@@ -118,19 +121,19 @@ local function put(op, h, dead, b, replacing)
   if op.dry then return outcome(C_ok, flags, h, first, op.count, leave) end
 
   h.version, h.updated = next_pos(), now
-  -- The first write is one that Redis refuses when it is full, so that a refusal finds nothing written.
-  if created or replacing then
-    save(h, thread, op.key)
+  if dead or replacing then
+    save_first(h, thread)
     if dead then burial().bury(dead, thread) end
     if replacing then
       call('UNLINK', list, T .. K_system .. thread, T .. K_due .. thread)
       if old_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
     end
   end
-  if #b.items == 1 then call('RPUSH', list, b.items[1]) else push(list, b.items) end
-  if #b.systems > 0 then push(T .. K_system .. thread, b.systems) end
+  push(list, b.items, log_was_empty)
+  push(T .. K_system .. thread, b.systems, system_was_empty)
   if leave > 0 then call('LTRIM', list, leave, -1) end
-  if created then enter(h, thread) elseif not replacing then save(h, thread, op.key) end
+  if not (dead or replacing) then save(h, thread, op.key) end
+  if created then enter(h, thread) end
   if b.dues then purge().note_dues(h, thread, b) end
   if moved then
     spread(h, thread)

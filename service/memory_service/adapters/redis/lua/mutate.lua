@@ -1,55 +1,38 @@
 -- One script for every mutation: up to 32 operations of one memory, in order, each on its own.
 -- KEYS: the memory, then the header of each operation's thread. The other keys derive from the same tag, thus slot.
--- ARGV: run id and epoch, policy, digests of the keyed operations, then the operations as codec.py packs them.
+-- ARGV: run id and epoch, policy, digests of the keyed operations, heads of all operations in one piece as codec.py packs
+-- them, then what operations bring besides: tails of messages, settings.
 
-local MATCH, ABSENT, DRY, KEYED = 1, 2, 4, 8
-local FULL, DAMAGED = 254, 255
+local DRY, KEYED, APPEND = 4, 8, 1
+local frame, op
 
-local present = unpack_header(string.rep('\0', SHORT_SIZE))
-local keyed = #ARGV[3] > 0 and idempotency()
-
-local function run(op)
-  if op.digest then
-    local again = keyed.replay(op)
-    if again then return again end
-  end
-  local h, dead = load(op.thread, op.key, present)
-  if h and h.next_due ~= 0 and h.next_due <= now then purge().purge(h, op.thread) end
-  if band(op.flags, MATCH) ~= 0 and (h and h.version or 0) ~= op.version then return outcome(C_version_mismatch, 0, h) end
-  if band(op.flags, ABSENT) ~= 0 and h then return outcome(C_exists, 0, h) end
-  op.absent = not h
-  local answer = apply(op, h, dead)
-  if op.digest then keyed.record(op, answer) end
-  return answer
-end
-
--- A failure inside one operation is that operation's alone: Redis out of memory, or a thread whose keys are damaged.
-local function guarded(op)
-  local done, answer = pcall(run, op)
-  if done then return answer end
-  local text = type(answer) == 'table' and answer.err or tostring(answer)
-  local full = string.find(text, 'OOM', 1, true) ~= nil
-  return string.char(full and FULL or DAMAGED) .. text
-end
-
-local answers, at = {mem.epoch}, 4
-local op = {key = false, thread = false, head = false, kind = 0, flags = 0, partition = 0, count = 0, extra = 0, version = 0,
-  a = 0, b = 0, c = 0, dry = false, absent = false, digest = false, body = false}
+local answers, at, extra = {mem.epoch}, 1, 5
 for i = 2, #KEYS do
-  local key, head = KEYS[i], ARGV[at]
-  local flags, extras
-  op.key, op.thread, op.head, op.digest = key, string.sub(key, #T + #K_header + 1), head, false
-  op.kind, flags, op.partition, op.count, extras, op.version, op.a, op.b, op.c = unpack_from('<BBBI2I2I8I8I8I8', head)
-  op.flags, op.dry = flags, band(flags, DRY) ~= 0
-  at = at + 1
+  local key = KEYS[i]
+  local thread, answer, digest, body = string.sub(key, #T + #K_header + 1), nil, false, false
+  local kind, flags, partition, count, extras, version, a, b, c
+  kind, flags, partition, count, extras, version, a, b, c, at = unpack_from('<BBBI2I2I8I8I8I8', HEADS, at)
   if band(flags, KEYED) ~= 0 then
-    op.digest, op.body = string.sub(ARGV[at], 1, N_digest), string.sub(ARGV[at], N_digest + 1)
-    at = at + 1
+    digest, body = string.sub(HEADS, at, at + N_digest - 1), string.sub(HEADS, at + N_digest, at + N_digest + N_body - 1)
+    at = at + N_digest + N_body
   end
-  op.extra = at
-  at = at + extras
-  answers[i] = guarded(op)
+  if kind == APPEND and count == 1 and (flags == 0 or flags == KEYED and not keyed.knows(digest)) then
+    answer = plain_append(key, thread, at, ARGV[extra])
+    if answer and digest then keyed.record(digest, body, answer) end
+  end
+  if not answer then
+    op = op or {key = key, thread = '', kind = 0, flags = 0, partition = 0, count = 0, drafts = 0, extra = 0, extras = 0,
+      version = 0, a = 0, b = 0, c = 0, dry = false, absent = false, digest = false, body = false}
+    op.key, op.thread, op.digest, op.body, op.extra, op.extras = key, thread, digest, body, extra, extras
+    op.kind, op.flags, op.partition, op.count, op.version, op.a, op.b, op.c = kind, flags, partition, count, version, a, b, c
+    op.dry, op.drafts = band(flags, DRY) ~= 0, at
+    frame = frame or general()
+    answer = frame.guarded(op)
+  end
+  at, extra = at + DRAFT_SIZE * count, extra + extras
+  answers[i] = answer
 end
+save_headers()
 save_memory()
 if keyed then keyed.save() end
 return answers

@@ -1,7 +1,4 @@
--- What an operation answers: numbers only, in one packed form that replies and idempotency records share.
-
-local OUTCOME = '<BBI6I6I6I4I2I3I3I6'
-local CREATED, CHANGED, REFRESHED, DELETED, BACKUP = 1, 2, 4, 8, 16
+-- Outcomes (OUTCOME, in base.lua) of a thread in a table.
 
 -- `h` is the thread as it is now (on a dry run, with the old version), nil when it is absent.
 local function outcome(code, flags, h, first, stored, evicted)

@@ -106,8 +106,7 @@ local function configure(op, h, dead)
 
   h.version, h.updated = next_pos(), now
   if leave > 0 then h.tokens, h.bytes = h.tokens - tokens, h.bytes - bytes end
-  -- First a write that Redis refuses when it is full; the settings' flag follows with the second one.
-  save(h, thread)
+  save_first(h, thread)
   if dead then burial().bury(dead, thread) end
   if created or new_settings then store_settings(h, thread, wanted) save(h, thread) end
   if created then enter(h, thread) end

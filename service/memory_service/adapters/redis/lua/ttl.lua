@@ -63,10 +63,11 @@ local function touch(op, h)
   return outcome(C_ok, CHANGED + REFRESHED, h)
 end
 
+-- Here the flag of a pin says that the number is an instant.
 local function set_message_ttl(op, h)
   local thread, seq = op.thread, op.b
   if not h or h.g ~= op.a or not purging.stored_in(h, thread, seq) then return outcome(C_message_not_found, 0, h) end
-  local at = asked(op, op.c, op.count == INSTANT)
+  local at = asked(op, op.c, band(op.flags, PIN_GIVEN) ~= 0)
   if not at then return outcome(C_invalid_ttl, 0, h) end
   local present = tonumber(call('ZSCORE', T .. K_due .. thread, seq) or 0)
   if band(op.flags, MODE_SET) == 0 then at = later(present, at) end

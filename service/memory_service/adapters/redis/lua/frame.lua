@@ -1,0 +1,34 @@
+-- Module: the frame of every mutation: what was asked before, the thread as it is, the guards, then the operation's row.
+
+local MATCH, ABSENT = 1, 2
+local FULL, DAMAGED = 254, 255
+local present = unpack_header(string.rep('\0', SHORT_SIZE))
+
+local function run(op)
+  if op.digest then
+    local again = keyed.replay(op.digest, op.body)
+    if again then return again end
+  end
+  local h, dead = load(op.thread, op.key, present)
+  if h and h.next_due ~= 0 and h.next_due <= now then purge().purge(h, op.thread) end
+  if band(op.flags, MATCH) ~= 0 and (h and h.version or 0) ~= op.version then return outcome(C_version_mismatch, 0, h) end
+  if band(op.flags, ABSENT) ~= 0 and h then return outcome(C_exists, 0, h) end
+  op.absent = not h
+  local answer = apply(op, h, dead)
+  if op.digest and not op.dry then keyed.record(op.digest, op.body, answer) end
+  return answer
+end
+
+-- A failure inside one operation is that operation's alone: Redis out of memory, or a thread whose keys are damaged.
+local function guarded(op)
+  local key = op.key
+  local raw, was_changed = headers[key], changed[key]
+  local done, answer = pcall(run, op)
+  if done then return answer end
+  headers[key], changed[key] = raw, was_changed
+  local text = type(answer) == 'table' and answer.err or tostring(answer)
+  local full = string.find(text, 'OOM', 1, true) ~= nil
+  return string.char(full and FULL or DAMAGED) .. text
+end
+
+return {guarded = guarded}
