@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
-from memory_crd import names, templates
+from memory_crd import names, patterns, templates
 from memory_crd.errors import InvalidMemory
 from memory_crd.fields import NOTHING, Faults, JsonObject, Rule, Setting, matches, pointer
 from memory_crd.implementations import Implementation
 from memory_crd.models import Nested, Open, Shaped, read, write
-from memory_crd.options import Filterable, Limits, Options, SemanticRecall, Ttl, WorkingMemory
+from memory_crd.options import Filterable, Limits, Options, Privacy, SemanticRecall, Ttl, WorkingMemory
 from memory_crd.references import EmbedderConfig, EnvRef, SecretRef, StorageConfig, VectorConfig, env_ref, is_template
 from memory_crd.scalars import Choice, Integer, Text
 
 __all__ = [
-    "Embedder", "EnvRef", "Filterable", "Limits", "Memory", "Options", "SecretRef", "SemanticRecall", "Spec", "Storage",
-    "Ttl", "Unsupported", "Vector", "WorkingMemory", "resolve_embedder",
+    "Embedder", "EnvRef", "Filterable", "Limits", "Memory", "Options", "Privacy", "SecretRef", "SemanticRecall", "Spec",
+    "Storage", "Ttl", "Unsupported", "Vector", "WorkingMemory", "resolve_embedder",
 ]  # fmt: skip
 
 ID_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$"
@@ -209,6 +209,15 @@ class Spec:
         """What is wrong with the working-memory template (condition InvalidTemplate), or None."""
         working = self.options.working_memory
         return templates.fault(working.template) if working.enabled and working.template else None
+
+    @property
+    def pattern_fault(self) -> tuple[str, str] | None:
+        """The first redaction pattern that cannot be served: its path and why (condition InvalidPattern), or None."""
+        privacy = self.options.privacy
+        for index, pattern in enumerate(privacy.redact if privacy else ()):
+            if (fault := patterns.fault(pattern)) is not None:
+                return f"/options/privacy/redact/{index}", fault
+        return None
 
 
 def _foreign(config: Mapping[str, Any], path: str, why: str) -> list[Unsupported]:

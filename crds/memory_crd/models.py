@@ -27,11 +27,12 @@ Model = TypeVar("Model")
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list of at most `most` values. `key` names the JSON field that makes an item unique."""
+    """A list of at most `most` values. `key` names the JSON field that makes an item unique; `distinct` is a set."""
 
     of: Kind
     most: int
     key: str | None = None
+    distinct: bool = False
 
     def read(self, value: object, path: str, faults: Faults) -> Any:
         if not isinstance(value, list | tuple):
@@ -43,6 +44,8 @@ class Items:
         return NOTHING if any(item is NOTHING for item in read) else tuple(read)
 
     def _refuse_twins(self, value: list[Any] | tuple[Any, ...], path: str, faults: Faults) -> None:
+        if self.distinct:
+            self._refuse_repeated(value, path, faults)
         seen: set[str] = set()
         for index, item in enumerate(value if self.key else ()):
             name = item.get(self.key) if isinstance(item, Mapping) else None
@@ -50,8 +53,15 @@ class Items:
                 faults.add(f"{path}/{index}", f"another item already has {self.key} {show(name)}")
             seen.add(str(name))
 
+    def _refuse_repeated(self, value: list[Any] | tuple[Any, ...], path: str, faults: Faults) -> None:
+        for index, item in enumerate(value):
+            if item in value[:index]:
+                faults.add(f"{path}/{index}", f"{show(item)} is there already, as another item")
+
     def schema(self) -> JsonObject:
-        listing = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [self.key]} if self.key else {}
+        listing: JsonObject = {"x-kubernetes-list-type": "set"} if self.distinct else {}
+        if self.key:
+            listing = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [self.key]}
         return {"type": "array", "maxItems": self.most, "items": self.of.schema()} | (
             listing or {"x-kubernetes-list-type": "atomic"}
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+from memory_crd import patterns
 from memory_crd.fields import Rule, Setting
 from memory_crd.models import Items, Nested, Open
 from memory_crd.scalars import Boolean, Choice, Duration, Integer, Number, Text
@@ -14,6 +15,7 @@ Scope = Literal["thread", "owner", "memory"]
 WorkingMemoryScope = Literal["thread", "owner"]
 Mode = Literal["hybrid", "dense", "keyword"]
 Refresh = Literal["write", "read", "never"]
+Role = Literal["user", "assistant", "system", "tool"]
 FieldType = Literal["keyword", "integer", "float", "bool", "datetime"]
 
 MESSAGE_BYTES: Final = 1_048_576
@@ -25,6 +27,19 @@ _RESERVED = Rule(
     holds=lambda key: key not in ("role", "timestamp"),
 )
 _KEY = Text(64, r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "letters, digits, _, . and -", least=1, rules=(_RESERVED,))
+
+REPLACEMENT: Final = "[REDACTED]"
+_PATTERN = Text(
+    512,
+    least=1,
+    rules=(
+        Rule(
+            cel="!''.matches(self)",
+            message="must be an RE2 pattern that does not match the empty text, or it would match everywhere",
+            holds=lambda pattern: patterns.fault(pattern) is None or patterns.too_complex(pattern),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +148,44 @@ class Ttl:
 
 
 @dataclass(frozen=True, slots=True)
+class Privacy:
+    """What is taken out of texts, and which messages are not kept at all, before the first byte is stored."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.redact) || !self.redact.exists(pattern, self.replacement.matches(pattern))",
+            message="the replacement must not match a pattern, or what was redacted would be redacted again",
+            holds=lambda raw: not _replaces_itself(raw),
+        ),
+    )
+
+    redact: Annotated[
+        tuple[str, ...],
+        Setting(
+            "redact",
+            Items(_PATTERN, 32, distinct=True),
+            "RE2 patterns; what matches one is replaced wherever text comes in. (?i) ignores case.",
+        ),
+    ] = ()
+    exclude_roles: Annotated[
+        tuple[Role, ...],
+        Setting(
+            "excludeRoles",
+            Items(Choice(("user", "assistant", "system", "tool")), 4, distinct=True),
+            "Messages of these roles are counted and not stored.",
+        ),
+    ] = ()
+    replacement: Annotated[str, Setting("replacement", Text(64, least=1), "What stands where a pattern matched.")] = (
+        REPLACEMENT
+    )
+
+
+def _replaces_itself(raw: Mapping[str, Any]) -> bool:
+    said = [each for each in raw.get("redact", ()) if isinstance(each, str)]
+    return bool(said) and patterns.matched(tuple(said), str(raw.get("replacement", REPLACEMENT)))
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What is refused before anything is written."""
 
@@ -171,6 +224,10 @@ class Options:
     ttl: Annotated[Ttl, Setting("ttl", Nested(Ttl), "How long threads live; without it, until deleted.")] = field(
         default_factory=Ttl
     )
+    privacy: Annotated[
+        Privacy | None,
+        Setting("privacy", Nested(Privacy), "What is redacted, and what is not kept; by default all is kept as said."),
+    ] = None
     limits: Annotated[Limits, Setting("limits", Nested(Limits), "What is refused before anything is written.")] = field(
         default_factory=Limits
     )

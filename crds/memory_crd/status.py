@@ -71,6 +71,7 @@ class Reason(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed"
     INVALID = "Invalid"
     INVALID_TEMPLATE = "InvalidTemplate"
+    INVALID_PATTERN = "InvalidPattern"
     UNSUPPORTED_CONFIG = "UnsupportedConfig"
     ID_TAKEN = "IdTaken"
     DEFINITIONS_TOO_LARGE = "DefinitionsTooLarge"
@@ -105,6 +106,7 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = {
     Reason.IMAGE_PULL_FAILED: "a container image cannot be pulled",
     Reason.INVALID: "the specification is not valid; the last good one keeps serving",
     Reason.INVALID_TEMPLATE: "the working-memory template is not well-formed XML",
+    Reason.INVALID_PATTERN: "a redaction pattern costs too much to be served: repeat less in it",
     Reason.UNSUPPORTED_CONFIG: "the definition uses a configuration key that this version does not implement",
     Reason.ID_TAKEN: "an older Memory of the namespace already has this id",
     Reason.DEFINITIONS_TOO_LARGE: "the definitions of the namespace no longer fit in their ConfigMaps",

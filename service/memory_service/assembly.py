@@ -51,6 +51,8 @@ class Backends:
         faults = [Fault(f"/spec{path}", remedy) for path, remedy in spec.unsupported]
         if spec.template_fault is not None:
             faults.append(Fault("/spec/options/workingMemory/template", spec.template_fault))
+        if spec.pattern_fault is not None:
+            faults.append(Fault(f"/spec{spec.pattern_fault[0]}", spec.pattern_fault[1]))
         schema = spec.options.working_memory.schema
         if schema is not None and (fault := schema_fault(schema)) is not None:
             faults.append(Fault("/spec/options/workingMemory/schema", fault))

@@ -6,7 +6,7 @@ components) and the declared memories, never from threads or callers. Series of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -43,6 +43,10 @@ SERVICE: Final = (
     Family("memory_dead_letters", "gauge", _M, "Messages that could not be indexed, kept to be tried again."),
     Family("memory_evicted_messages_total", "counter", ("memory", "strategy"), "Messages that went for lack of room."),
     Family("memory_ttl_refreshes_total", "counter", _M, "Times that using a thread moved its expiry."),
+    Family("memory_redactions_total", "counter", _M, "Texts in which something was redacted before they were stored."),
+    Family(
+        "memory_excluded_messages_total", "counter", ("memory", "role"), "Messages not stored because of their role."
+    ),
     Family("memory_recall_duration_seconds", "histogram", ("mode",), "Recall: hybrid, dense, keyword, or scan."),
     Family("memory_http_requests_total", "counter", ("route", "method", "status"), "HTTP requests by route template."),
 )
@@ -122,6 +126,13 @@ class Metrics(Families):
     def refreshed(self, memory: str) -> None:
         """Use of a thread moved its expiry."""
         self.series("memory_ttl_refreshes_total", memory).inc()
+
+    def cleaned(self, memory: str, redacted: int, excluded: Sequence[tuple[str, int]] = ()) -> None:
+        """A memory's privacy took something out, or kept messages out (role, how many)."""
+        if redacted:
+            self.series("memory_redactions_total", memory).inc(redacted)
+        for role, count in excluded:
+            self.series("memory_excluded_messages_total", memory, role).inc(count)
 
     def recalled(self, mode: str, seconds: float) -> None:
         """A recall was answered."""

@@ -208,6 +208,23 @@ CODES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What a memory's privacy did to what came in: texts redacted, messages excluded a role, both never the text.
+
+    `counted` is False for what was not written now: dry runs and replays.
+    """
+
+    redacted: int = 0
+    excluded: tuple[tuple[str, int], ...] = ()
+    counted: bool = True
+
+    @property
+    def kept_out(self) -> int:
+        """How many messages were excluded, over all roles."""
+        return sum(count for _, count in self.excluded)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one mutation did, in numbers only: it can be kept for a replay without keeping content.
 
@@ -217,6 +234,7 @@ class Outcome:
     `expires_at` is the thread's; after SetMessageTtl it is the message's.
     After Flush `count` is how many messages left, without summaries of before; `first_seq` is the new summary's, 0 for
     none; `tokens` are the thread's now, `tokens_freed` how many fewer that is.
+    `cleaned` is no number of the store: the operation adds it, where the memory declares privacy.
     """
 
     code: str = "ok"
@@ -240,6 +258,7 @@ class Outcome:
     limit: int = 0
     tokens: int = 0
     tokens_freed: int = 0
+    cleaned: Cleaned | None = None
 
     @property
     def ids(self) -> list[str]:

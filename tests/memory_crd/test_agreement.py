@@ -60,8 +60,9 @@ def spec_schema(kind: str) -> Json:
 MEMORY, TENANT = spec_schema("memories"), spec_schema("memorytenants")
 CASES = {"memory": (plain(MEMORY), Spec), "tenant": (plain(TENANT), TenantSpec)}
 ONLY_RULES_SAY = (
-    "exclude", "must hold", "must not hold", "must be {{ env", "must be an http://", "another item already",
-    "can always be", "must not exceed", "a peer is either",
+    "exclude each other", "must hold", "must not hold", "must be {{ env", "must be an http://", "another item already",
+    "can always be", "must not exceed", "a peer is either", "must be an RE2 pattern", "the replacement must not",
+    "is there already",
 )  # fmt: skip
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(max_examples=250, deadline=None)

@@ -118,6 +118,16 @@ def test_absent_storage_and_id_stay_absent(api: Api) -> None:
     assert "id" not in spec
 
 
+def test_a_declared_privacy_gets_its_defaults(api: Api) -> None:
+    found = api.create(memory(options={"privacy": {"redact": [r"(?i)\b\d{3}-\d{2}-\d{4}\b"]}}), dry_run=True)
+
+    assert found["spec"]["options"]["privacy"] == {
+        "redact": [r"(?i)\b\d{3}-\d{2}-\d{4}\b"],
+        "excludeRoles": [],
+        "replacement": "[REDACTED]",
+    }
+
+
 def test_a_tenant_gets_no_defaults(api: Api) -> None:
     assert api.create(tenant(), dry_run=True)["spec"] == {}
 
@@ -199,6 +209,17 @@ BOUNDS = [
     ("options/limits/threads", 0, ["1"]), ("options/limits/bytes", 0, ["1"]),
     ("options/limits/requestsPerSecond", 0, ["1"]), ("storage/config", {f"k{n}": 1 for n in range(33)}, ["32"]),
 ]  # fmt: skip
+PRIVACY = [
+    ("options/privacy/redact", ["a("], ["error parsing regexp"]),
+    ("options/privacy/redact", [r"(?=a)b"], ["error parsing regexp"]),
+    ("options/privacy/redact", ["a*"], ["must be an RE2 pattern that does not match the empty text"]),
+    ("options/privacy/redact", [""], ["at least 1"]), ("options/privacy/redact", ["x" * 513], ["512"]),
+    ("options/privacy/redact", [f"a{n}" for n in range(33)], ["32"]),
+    ("options/privacy/redact", ["ab", "ab"], ["Duplicate value"]), ("options/privacy/redact", "ab", ["array"]),
+    ("options/privacy/excludeRoles", ["robot"], ["user", "assistant", "system", "tool"]),
+    ("options/privacy/excludeRoles", ["tool", "tool"], ["Duplicate value"]),
+    ("options/privacy/replacement", "", ["at least 1"]), ("options/privacy/replacement", "x" * 65, ["64"]),
+]  # fmt: skip
 CREDENTIALS = [
     ("storage/config/token", "abc", ["{{ env.NAME }}", "secretRef"]),
     ("storage/config/url", "redis://user:secret@host:6379", ["user:password@", "secretRef"]),
@@ -218,7 +239,7 @@ def label(value: object) -> str:
     return value if isinstance(value, str) and len(value) < 50 else ""
 
 
-@pytest.mark.parametrize(("path", "value", "told"), IMPLEMENTATIONS + WORDS + BOUNDS + CREDENTIALS, ids=label)
+@pytest.mark.parametrize(("path", "value", "told"), IMPLEMENTATIONS + WORDS + BOUNDS + PRIVACY + CREDENTIALS, ids=label)
 def test_a_bad_value_is_refused_in_words_that_name_the_field(
     api: Api, path: str, value: object, told: list[str]
 ) -> None:
@@ -250,6 +271,8 @@ def test_a_bad_value_is_refused_in_words_that_name_the_field(
             },
             "Duplicate value",
         ),
+        ({"options": {"privacy": {"redact": ["RED"]}}}, "the replacement must not match a pattern"),
+        ({"options": {"privacy": {"redact": ["x"], "replacement": "xxx"}}}, "the replacement must not match a pattern"),
         ({"storage": {"config": {}}}, "spec.storage.use: Required"),
         ({"vector": {"use": "qdrant"}}, "spec.vector.dimensions: Required"),
         ({"embedder": {"config": {}}}, "spec.embedder.use: Required"),
@@ -274,7 +297,7 @@ def test_a_memory_without_vector_is_refused(api: Api) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "window", "hibernated", "options/window", "options/flushing", "options/privacy", "options/ttl/for",
+        "window", "hibernated", "options/window", "options/flushing", "options/privacy/patterns", "options/ttl/for",
         "storage/path", "vector/size", "options/limits/tokens", "storage/config/secretRef",
     ],
 )  # fmt: skip

@@ -157,7 +157,7 @@ def test_zero_is_no_expiry() -> None:
         ("vector/dimensions", "384"), ("vector/dimensions", True), ("vector/config", "x"), ("embedder/use", "magic"),
         ("embedder/config/model", ""), ("embedder/config/model", "x" * 129), ("embedder/config/url", "ftp://x"),
         ("options/lastMessages", -1), ("options/lastMessages", 1001), ("options/unknown", 1),
-        ("options/window", {"messages": 5}), ("options/flushing", {}), ("options/privacy", {}),
+        ("options/window", {"messages": 5}), ("options/flushing", {}), ("options/privacy", []),
         ("options/semanticRecall/enabled", "yes"), ("options/semanticRecall/maxResults", 0),
         ("options/semanticRecall/maxResults", 51), ("options/semanticRecall/scope", "tenant"),
         ("options/semanticRecall/messageRange", 21), ("options/semanticRecall/threshold", 1.1),
@@ -303,6 +303,66 @@ def test_a_malformed_template_is_reported_when_working_memory_is_on() -> None:
 
     assert fault(True) == "line 1: mismatched tag"
     assert fault(False) is None
+
+
+# --- privacy ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("privacy", "path", "told"),
+    [
+        ({"redact": ["a("]}, "/redact/0", "must be an RE2 pattern"),
+        ({"redact": ["ok", r"(a)\1"]}, "/redact/1", "must be an RE2 pattern"),
+        ({"redact": ["a*"]}, "/redact/0", "does not match the empty text"),
+        ({"redact": [r"\C"]}, "/redact/0", "must be an RE2 pattern"),
+        ({"redact": ["\ud800"]}, "/redact/0", "must be an RE2 pattern"),
+        ({"redact": ["a", "b", "a"]}, "/redact/2", "is there already"),
+        ({"redact": ["E"]}, "", "the replacement must not match a pattern"),
+        ({"redact": ["x"], "replacement": "max"}, "", "the replacement must not match a pattern"),
+        ({"excludeRoles": ["Tool"]}, "/excludeRoles/0", "user, assistant, system or tool"),
+        ({"patterns": []}, "/patterns", "unknown field"),
+    ],
+)
+def test_a_privacy_that_cannot_hold_is_refused_with_its_path(privacy: dict[str, Any], path: str, told: str) -> None:
+    with pytest.raises(InvalidMemory) as refused:
+        Memory.parse(manifest(options={"privacy": privacy}))
+
+    [fault] = refused.value.faults
+    assert fault.path == f"/spec/options/privacy{path}"
+    assert told in fault.message
+
+
+@pytest.mark.parametrize("pattern", [r"\pL{1,100}!", r"(?:.?){500}z", r".{1000}x"])
+def test_a_pattern_that_costs_too_much_is_a_fault_that_no_schema_sees(pattern: str) -> None:
+    spec = Memory.parse(manifest(options={"privacy": {"redact": ["fine", pattern]}})).spec
+
+    assert spec.pattern_fault is not None
+    path, told = spec.pattern_fault
+    assert path == "/options/privacy/redact/1"
+    assert "too complex" in told or "too large" in told
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\b\d{3}-\d{2}-\d{4}\b",
+        r"\b(?:\d[ -]?){13,16}\b",
+        r"[\w.+-]+@[\w-]+\.[\w.-]+",
+        r"\+?1?[-. ]?\(?\d{3}\)?[-. ]?\d{3}[-. ]?\d{4}",
+        r"\b(?:\d{1,3}\.){3}\d{1,3}\b",
+        r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
+        r"\b(?:ACC|ACCT)[-#: ]?\d{6,12}\b",
+    ],
+)
+def test_the_usual_patterns_are_served(pattern: str) -> None:
+    spec = Memory.parse(manifest(options={"privacy": {"redact": [pattern]}})).spec
+
+    assert spec.pattern_fault is None
+    assert Spec.parse(spec.document()) == spec
+
+
+def test_a_memory_without_privacy_declares_none() -> None:
+    assert Memory.parse(manifest()).spec.options.privacy is None
 
 
 # --- resolution and writing -------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ def openai(**config: object) -> dict[str, object]:
 URL = {"storage": {"use": "redis", "config": {"url": "redis://x"}}}
 OTHER_MODEL = {"embedder": {"use": "local"}, "vector": {"use": "qdrant", "dimensions": 8}}
 BROKEN_TEMPLATE = {"options": {"workingMemory": {"enabled": True, "template": "<a><b></a>"}}}
+COSTLY_PATTERN = {"options": {"privacy": {"redact": [r"(?:.?){500}z"]}}}
 RESERVED = openai(secretRef={"name": "env", "key": "k"})
 
 
@@ -80,9 +81,16 @@ RESERVED = openai(secretRef={"name": "env", "key": "k"})
         (URL, Reason.UNSUPPORTED_CONFIG, "/spec/storage/config/url"),
         (OTHER_MODEL, Reason.DIMENSIONS_MISMATCH, "384"),
         (BROKEN_TEMPLATE, Reason.INVALID_TEMPLATE, "/spec/options/workingMemory/template"),
+        (COSTLY_PATTERN, Reason.INVALID_PATTERN, "/spec/options/privacy/redact/0"),
         (RESERVED, Reason.UNSUPPORTED_CONFIG, "reserved"),
     ],
-    ids=["a key that is not implemented", "dimensions of another model", "a broken template", "a reserved name"],
+    ids=[
+        "a key that is not implemented",
+        "dimensions of another model",
+        "a broken template",
+        "a costly pattern",
+        "a reserved name",
+    ],
 )
 def test_what_no_schema_can_refuse_is_a_problem_with_a_path(
     changes: dict[str, object], reason: Reason, told: str

@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 from memory_service.errors import Fault, Refused
 from memory_service.model import UNSET as KEEP
 from memory_service.model import Guard, Outcome, Settings, Slice, ThreadType, Unset
-from memory_service.operations import history, threads
+from memory_service.operations import history, privacy, threads
 from memory_service.operations.messages import NewMessage
 from memory_service.operations.stored import decode
 from memory_service.operations.templates import render
@@ -143,7 +143,8 @@ async def _create(context: _Context, action: CreateConversation) -> Done:
 async def _store(context: _Context, action: StoreMessage, content: str) -> Done:
     message = NewMessage(content, action.role, action.timestamp, action.metadata, action.ttl, action.expires_at)
     outcome = await history.append(context.memory, context.thread, [message], context.guard, path="")
-    return Done({"appended": outcome.count, "total": outcome.total, "version": outcome.version}, outcome)
+    answer: dict[str, object] = {"appended": outcome.count, "total": outcome.total, "version": outcome.version}
+    return Done(answer | privacy.told(outcome), outcome)
 
 
 async def _read(context: _Context, action: ReadHistory) -> Done:

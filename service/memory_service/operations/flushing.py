@@ -123,14 +123,15 @@ def _mutation(
     return Flush(thread, chosen.seqs, summary, msgspec.json.encode(record), guard)
 
 
-def _summary(memory: OpenMemory, chosen: Plan, stored: Sequence[StoredMessage]) -> Draft:
+def _summary(memory: OpenMemory, chosen: Plan, stored: Sequence[StoredMessage]) -> Draft | None:
+    """The message that stands for what leaves; None where the memory keeps no system messages."""
     gone = {line.seq for line in chosen.leaving}
     left = [message for message in stored if int(message.id.partition("-")[2]) in gone]
     stands_for = len(left) + sum(line.stands_for for line in chosen.summaries)
     text = summarise([Spoken(each.role, each.content, each.timestamp) for each in left], stands_for)
     about = {"summary_of": stands_for, "from": left[0].id, "to": left[-1].id}
-    (draft,) = drafts(memory, [NewMessage(text, "system", metadata=about)], "")
-    return draft
+    made = drafts(memory, [NewMessage(text, "system", metadata=about)], "")
+    return made[0] if made else None
 
 
 async def _flushed(

@@ -18,7 +18,7 @@ from memory_service.model import (
     SetMessageTtl,
     Slice,
 )
-from memory_service.operations.messages import NewMessage, drafts
+from memory_service.operations.messages import NewMessage, received
 from memory_service.operations.outcomes import settle
 from memory_service.operations.threads import NewExpiry
 
@@ -33,12 +33,14 @@ async def append(
     memory: OpenMemory, thread: str, messages: Sequence[NewMessage], guard: Guard, *, path: str = "/messages"
 ) -> Outcome:
     """Add messages at the end of a thread, which is created when absent. No messages is a no-op."""
-    return settle(await memory.store.mutate(Append(thread, drafts(memory, messages, path), guard)))
+    new = received(memory, messages, path)
+    return new.cleaned(settle(await memory.store.mutate(Append(thread, new.drafts, guard))), guard)
 
 
 async def write(memory: OpenMemory, thread: str, messages: Sequence[NewMessage], guard: Guard, *, path: str) -> Outcome:
     """Replace all messages of a thread by these; readers see the old list or the new one, never a part."""
-    return settle(await memory.store.mutate(Replace(thread, drafts(memory, messages, path), guard)))
+    new = received(memory, messages, path)
+    return new.cleaned(settle(await memory.store.mutate(Replace(thread, new.drafts, guard))), guard)
 
 
 async def read(memory: OpenMemory, thread: str, what: Slice) -> tuple[MessagePage, bool]:

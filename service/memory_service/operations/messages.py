@@ -6,14 +6,15 @@ The canonical JSON is written here, once; reads join these bytes and never decod
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import Draft, Role
-from memory_service.operations import moments
+from memory_service.model import Draft, Guard, Outcome, Role
+from memory_service.operations import moments, privacy
 from memory_service.operations.words import Duration, Expiry, Moment
 from memory_service.policies.tokens import estimate
 
@@ -39,26 +40,51 @@ class NewMessage(msgspec.Struct, frozen=True):
     expires_at: Annotated[Expiry | UnsetType, Meta(description="Its own expiry, as an instant.")] = UNSET
 
 
-def drafts(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/messages") -> tuple[Draft, ...]:
-    """The messages as the store takes them. `path` is the JSON Pointer of the list in the request ("" for one message).
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Messages as the store takes them, redacted, and what is not there: the role of each message that is not kept."""
 
-    Raises Refused with every fault of every message: `invalid_message`, `invalid_ttl`, `message_too_large`,
-    `request_too_large`.
+    drafts: tuple[Draft, ...]
+    excluded: tuple[str, ...]
+    desk: privacy.Desk
+
+    def cleaned(self, outcome: Outcome, guard: Guard) -> Outcome:
+        """The outcome of storing them, with what privacy did."""
+        return self.desk.cleaned(outcome, guard, self.excluded)
+
+
+def received(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/messages") -> Received:
+    """The messages, redacted and checked. `path` is the JSON Pointer of their list in the request ("" for one message).
+
+    Messages of excluded roles are checked like the others, then left out. Raises Refused with every fault of every
+    message: `invalid_message`, `invalid_ttl`, `message_too_large`, `request_too_large`.
     """
     if len(messages) > MAX_BATCH:
         text = f"has {len(messages)} messages; a request takes at most {MAX_BATCH}, so send several"
         raise Refused("request_too_large", f"the request {text}", [Fault(path, "request_too_large", text)])
+    desk = privacy.desk(memory)
     now, faults = memory.clock.now_ms(), []
     limits = memory.definition.spec.options.limits
     out: list[Draft] = []
-    for index, message in enumerate(messages):
+    excluded: list[str] = []
+    for index, sent in enumerate(messages):
         place = f"{path}/{index}" if path else path
+        out_of_here = desk.excludes(sent.role)
+        message = sent if desk.redactor is None or out_of_here else desk.message(sent, place)
         draft = _draft(message, now)
         faults += _faults(message, draft, place, limits.message_bytes, limits.metadata_keys, now)
-        out.append(draft)
+        if out_of_here:
+            excluded.append(sent.role)
+        else:
+            out.append(draft)
     if faults:
         raise Refused(faults[0].code, f"{faults[0].path or 'the message'} {faults[0].message}", faults)
-    return tuple(out)
+    return Received(tuple(out), tuple(excluded), desk)
+
+
+def drafts(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/messages") -> tuple[Draft, ...]:
+    """What `received` makes of the messages, for those who do not tell what privacy did."""
+    return received(memory, messages, path).drafts
 
 
 def _draft(message: NewMessage, now: int) -> Draft:

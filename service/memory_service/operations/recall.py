@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from memory_service.errors import EmbedderUnavailable, Fault, Refused, Unavailable, VectorUnavailable
 from memory_service.model import Audience, Candidate, Checked, FieldFilter, Proposals, QueryVectors, Search
+from memory_service.operations import privacy
 from memory_service.operations.catching_up import caught_up
 from memory_service.operations.scan import scan
 from memory_service.operations.stored import decode
@@ -92,6 +93,7 @@ class RecallAnswer:
 async def recall(memory: OpenMemory, request: RecallRequest) -> RecallAnswer:
     """Search the memory.
 
+    The question is redacted like what is stored, so that it meets the same words and no embedder sees more of it.
     Raises Refused `recall_disabled` or `invalid_query`; Timeout when `strong` was asked and the index did not catch up;
     VectorUnavailable or EmbedderUnavailable where not even a bounded scan can help; StorageUnavailable.
     """
@@ -124,6 +126,7 @@ def _resolved(memory: OpenMemory, request: RecallRequest) -> RecallRequest:
         raise _invalid("/thread", "is required with scope thread")
     return replace(
         request,
+        query=privacy.desk(memory).text(request.query, "/query", "invalid_query"),
         scope=scope,
         max_results=options.max_results if request.max_results is None else request.max_results,
         threshold=options.threshold if request.threshold is None else request.threshold,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from memory_service.model import Configure, Delete, Facts, Guard, Outcome, Settings, SetTtl, ThreadPage, ThreadQuery
+from memory_service.operations import privacy
 from memory_service.operations.outcomes import settle
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ async def configure(
     memory: OpenMemory, thread: str, settings: Settings, mode: Literal["replace", "merge", "create"], guard: Guard
 ) -> Outcome:
     """Replace (PUT), merge (PATCH) or insist on (create) a thread's settings; the thread is created when absent."""
-    return settle(await memory.store.mutate(Configure(thread, settings, mode, guard)))
+    desk = privacy.desk(memory)
+    change = Configure(thread, desk.settings(settings), mode, guard)
+    return desk.cleaned(settle(await memory.store.mutate(change)), guard)
 
 
 async def expire(memory: OpenMemory, thread: str, asked: NewExpiry, guard: Guard) -> Outcome:

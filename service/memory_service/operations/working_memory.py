@@ -6,6 +6,7 @@ replaced).
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -13,6 +14,7 @@ import msgspec
 
 from memory_service.errors import Fault, Refused
 from memory_service.model import WorkingDocument
+from memory_service.operations import privacy
 from memory_service.operations.outcomes import settle
 from memory_service.policies import documents
 
@@ -55,6 +57,7 @@ class Document:
     scope: Literal["thread", "owner"]
     version: int
     updated_at: int | None
+    redacted: int = 0
 
 
 async def read(memory: OpenMemory, place: Place) -> Document:
@@ -74,10 +77,11 @@ def present(memory: OpenMemory, stored: WorkingDocument) -> Document:
 
 
 async def replace(memory: OpenMemory, place: Place, content: object, if_match: int | None) -> Document:
-    """Store a whole document. Raises `invalid_field` for content of the other kind, `version_mismatch`."""
+    """Store a whole document, redacted. Raises `invalid_field` for content of the other kind, `version_mismatch`."""
     form = _form(memory, place)
-    await _store(memory, place, _encoded(memory, form, content), if_match)
-    return await read(memory, place)
+    desk = privacy.desk(memory)
+    await _store(memory, place, _encoded(memory, form, desk.data(content, "/content")), if_match)
+    return dataclasses.replace(await read(memory, place), redacted=desk.redacted)
 
 
 async def merge(memory: OpenMemory, place: Place, content: object, if_match: int | None) -> Document:
@@ -86,6 +90,8 @@ async def merge(memory: OpenMemory, place: Place, content: object, if_match: int
         raise Refused("not_mergeable", "a template document is text: replace it with PUT")
     if not isinstance(content, dict):
         raise _wrong_kind("must be an object: the members to change, null to remove one")
+    desk = privacy.desk(memory)
+    content = desk.data(content, "/content")
     for _ in range(ATTEMPTS):
         now = await read(memory, place)
         if if_match is not None and now.version != if_match:
@@ -96,7 +102,7 @@ async def merge(memory: OpenMemory, place: Place, content: object, if_match: int
             if refusal.code != "version_mismatch" or if_match is not None:
                 raise
         else:
-            return await read(memory, place)
+            return dataclasses.replace(await read(memory, place), redacted=desk.redacted)
     raise Refused("busy", "others keep changing this document; try again")
 
 

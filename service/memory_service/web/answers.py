@@ -50,6 +50,16 @@ def mutated(call: Call, outcome: Outcome, answer: schemas.Mutated, *, status: in
     return reply
 
 
+def redacted(outcome: Outcome) -> int | msgspec.UnsetType:
+    """How many messages were redacted; nothing where the Memory declares no privacy."""
+    return msgspec.UNSET if outcome.cleaned is None else outcome.cleaned.redacted
+
+
+def excluded(outcome: Outcome) -> int | msgspec.UnsetType:
+    """How many messages were not stored because of their role; nothing where the Memory declares no privacy."""
+    return msgspec.UNSET if outcome.cleaned is None else outcome.cleaned.kept_out
+
+
 def trail(outcome: Outcome, dry: bool) -> list[tuple[bytes, bytes]]:
     """Memory-Consistency and Idempotent-Replayed."""
     headers = []

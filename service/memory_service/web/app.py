@@ -105,6 +105,8 @@ class App:
                 metrics.evicted(memory, "window", outcome.evicted)
             if outcome.refreshed and not outcome.replayed:
                 metrics.refreshed(memory)
+            if outcome.cleaned is not None and outcome.cleaned.counted:
+                metrics.cleaned(memory, outcome.cleaned.redacted, outcome.cleaned.excluded)
 
 
 class _Endpoint:

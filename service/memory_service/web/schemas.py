@@ -24,6 +24,8 @@ Messages = Annotated[list[NewMessage], Meta(description=f"At most {MAX_BATCH}.")
 PlainMessage = Annotated[
     str, Meta(min_length=1, description="The text of one user message.", extra={"code": "invalid_message"})
 ]
+Redacted = Annotated[int | UnsetType, Meta(description="Messages in which something was replaced.")]
+Excluded = Annotated[int | UnsetType, Meta(description="Messages not stored because of their role.")]
 Seconds = Annotated[float, Meta(ge=0)]
 
 # --- query strings ----------------------------------------------------------------------------------------------------
@@ -260,7 +262,14 @@ class Mutated(Answer, kw_only=True):
     version: Version
 
 
-class Appended(Mutated, kw_only=True):
+class Stored(Mutated, kw_only=True):
+    """Base of the answers that store messages; the two counts are there where the Memory declares `options.privacy`."""
+
+    redacted: Redacted = UNSET
+    excluded: Excluded = UNSET
+
+
+class Appended(Stored, kw_only=True):
     """What an append did."""
 
     appended: int
@@ -271,7 +280,7 @@ class Appended(Mutated, kw_only=True):
     expires_at: str | None
 
 
-class Written(Mutated, kw_only=True):
+class Written(Stored, kw_only=True):
     """What a write did."""
 
     written: int
@@ -622,6 +631,8 @@ class BulkResult(Answer, kw_only=True, omit_defaults=True):
     created: bool | UnsetType = UNSET
     version: int | UnsetType = UNSET
     expires_at: str | UnsetType | None = UNSET
+    redacted: Redacted = UNSET
+    excluded: Excluded = UNSET
     error: dict[str, Any] | UnsetType = UNSET
 
 
@@ -640,6 +651,8 @@ class ActionAnswer(Answer, kw_only=True, omit_defaults=True):
     appended: int | UnsetType = UNSET
     total: int | UnsetType = UNSET
     version: int | UnsetType = UNSET
+    redacted: Redacted = UNSET
+    excluded: Excluded = UNSET
     cleared: int | UnsetType = UNSET
     deleted: bool | UnsetType = UNSET
     dry_run: bool | UnsetType = UNSET

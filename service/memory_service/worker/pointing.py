@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from memory_service.adapters.embedders import words
 from memory_service.errors import EmbedderUnavailable, TextRefused
 from memory_service.model import DeadLetter, LiveText, Point
 from memory_service.operations import moments
 from memory_service.operations.filters import indexable
 from memory_service.operations.stored import StoredMessage, decode
+from memory_service.policies.redaction import Effort, TooCostly, redactor
 from memory_service.worker.subject import Subject, TextEmbedder
 
 PROBE: Final = "hello"
@@ -35,7 +38,7 @@ async def make(subject: Subject, texts: Sequence[LiveText]) -> Points:
 
     Raises EmbedderUnavailable; one bad text does not: it becomes a letter and a point without dense vector.
     """
-    decoded = [decode(text.message) for text in texts]
+    decoded = [_read(subject, text) for text in texts]
     made = Points()
     rows: list[Sequence[float] | None] = [None] * len(texts)
     if subject.embedder is not None and texts:
@@ -50,7 +53,24 @@ async def make(subject: Subject, texts: Sequence[LiveText]) -> Points:
 
 def by_words(subject: Subject, texts: Sequence[LiveText]) -> list[Point]:
     """Points that can be found by words only."""
-    return [_point(subject, text, decode(text.message), None) for text in texts]
+    return [_point(subject, text, _read(subject, text), None) for text in texts]
+
+
+def _read(subject: Subject, text: LiveText) -> StoredMessage:
+    """A message as it may leave the log: redacted again, since it may be older than the patterns of today.
+
+    Where that takes too long, nothing of it leaves.
+    """
+    message = decode(text.message)
+    privacy = subject.spec.options.privacy
+    if privacy is None or not privacy.redact:
+        return message
+    redact, effort = redactor(privacy), Effort(time.thread_time)
+    try:
+        content, metadata = redact.text(message.content, effort), redact.data(message.metadata, effort)
+    except TooCostly:
+        content, metadata = privacy.replacement, {}
+    return msgspec.structs.replace(message, content=content, metadata=metadata)
 
 
 async def _embed(

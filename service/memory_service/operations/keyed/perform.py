@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from memory_service.model import Guard, Outcome, Slice
-from memory_service.operations import flushing, history, moments, threads
+from memory_service.operations import flushing, history, moments, privacy, threads
 from memory_service.operations.keyed import reports
 from memory_service.operations.keyed.prepare import Prepared
 from memory_service.operations.keyed.task import ReadConfig
@@ -191,7 +191,7 @@ def _stored(turn: Turn, outcome: Outcome) -> Output:
         "created": outcome.created,
         "version": outcome.version,
         "expires_at": moments.render_or_none(outcome.expires_at),
-    }
+    } | privacy.told(outcome)
 
 
 async def _delete(turn: Turn) -> Done:

@@ -54,6 +54,8 @@ def _appended(outcome: Outcome) -> schemas.Appended:
         version=outcome.version,
         created=outcome.created,
         expires_at=moments.render_or_none(outcome.expires_at),
+        redacted=answers.redacted(outcome),
+        excluded=answers.excluded(outcome),
     )
 
 
@@ -69,6 +71,8 @@ async def write(call: Call, service: Service) -> Reply:
         version=outcome.version,
         created=outcome.created,
         expires_at=moments.render_or_none(outcome.expires_at),
+        redacted=answers.redacted(outcome),
+        excluded=answers.excluded(outcome),
     )
     return answers.mutated(call, outcome, answer)
 
@@ -193,4 +197,6 @@ async def _item(call: Call, item: schemas.BulkItem, number: int, dry: bool) -> s
         created=done.created,
         version=done.version,
         expires_at=done.expires_at,
+        redacted=done.redacted,
+        excluded=done.excluded,
     )

@@ -38,13 +38,17 @@ async def read(call: Call, service: Service) -> Reply:
 async def replace(call: Call, service: Service) -> Reply:
     """PUT working memory."""
     body: schemas.WorkingMemoryBody = call.body
-    return _reply(await working_memory.replace(call.opened, _place(call), body.content, call.if_match))
+    document = await working_memory.replace(call.opened, _place(call), body.content, call.if_match)
+    service.metrics.cleaned(call.params["memory"], document.redacted)
+    return _reply(document)
 
 
 async def merge(call: Call, service: Service) -> Reply:
     """PATCH working memory."""
     body: schemas.WorkingMemoryBody = call.body
-    return _reply(await working_memory.merge(call.opened, _place(call), body.content, call.if_match))
+    document = await working_memory.merge(call.opened, _place(call), body.content, call.if_match)
+    service.metrics.cleaned(call.params["memory"], document.redacted)
+    return _reply(document)
 
 
 async def delete(call: Call, service: Service) -> Reply:
