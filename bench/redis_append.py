@@ -68,7 +68,7 @@ def cpu(server: Server) -> float:
 
 def guards(case: Case) -> Iterator[Guard]:
     for number in itertools.count():
-        yield Guard(key=IdempotencyKey(number.to_bytes(16, "big"), b"12345678")) if case.keyed else Guard()
+        yield Guard(key=IdempotencyKey(number.to_bytes(16, "little"), b"12345678")) if case.keyed else Guard()
 
 
 async def keep_in_flight(flight: int, total: int, ask: Callable[[int], Awaitable[Outcome]]) -> None:
