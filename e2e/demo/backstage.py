@@ -28,6 +28,7 @@ def demo(environ: Mapping[str, str]) -> int:
         stage.cluster.up()
     with narrator.step("Images", "The platform's own, and its stores, made known to the node.", quiet=True):
         images = chart_settings(stage.cluster.provide_images())
+        prometheus.program(environ)  # fetched here: inside the built-in node's network nothing can be fetched
     words = [sys.executable, "-m", "e2e.demo", "story", "--state", STATE]
     return stage.run([*words, *(word for setting in images for word in ("--set", setting))], narrator.handed_over())
 

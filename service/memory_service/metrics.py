@@ -40,6 +40,7 @@ SERVICE: Final = (
     Family("memory_threads_without_ttl", "gauge", _M, "Threads that never expire: no TTL, or pinned."),
     Family("memory_outbox_depth", "gauge", _M, "Changes that the vector store has yet to learn."),
     Family("memory_outbox_lag_seconds", "gauge", _M, "Age of the oldest of those changes."),
+    Family("memory_dead_letters", "gauge", _M, "Messages that could not be indexed, kept to be tried again."),
     Family("memory_evicted_messages_total", "counter", ("memory", "strategy"), "Messages that went for lack of room."),
     Family("memory_ttl_refreshes_total", "counter", _M, "Times that using a thread moved its expiry."),
     Family("memory_redactions_total", "counter", _M, "Texts in which something was redacted before they were stored."),
@@ -152,8 +153,9 @@ class Metrics(Families):
             self.series("memory_threads_expiring", memory, within).set(count)
         self.series("memory_threads_without_ttl", memory).set(without_ttl)
 
-    def outbox(self, memory: str, depth: int, lag_seconds: float) -> None:
-        """What the vector store has yet to learn."""
+    def outbox(self, memory: str, depth: int, lag_seconds: float, dead: int) -> None:
+        """What the vector store has yet to learn, and what it could not."""
+        self.series("memory_dead_letters", memory).set(dead)
         self.series("memory_outbox_depth", memory).set(depth)
         self.series("memory_outbox_lag_seconds", memory).set(lag_seconds)
 

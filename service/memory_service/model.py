@@ -376,6 +376,32 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Somebody with threads or a document. `threads` counts those that expired since the reaper's last step."""
+
+    name: str
+    threads: int
+    document: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What one step of erasing an owner removed, or one step of looking found, and how to go on.
+
+    `incarnations` are those of the threads removed; `left` threads are still there; `cursor` continues in the backups,
+    None at their end; `pos` is the log's position then.
+    """
+
+    messages: int
+    documents: int
+    backups: int
+    left: int
+    cursor: int | None
+    pos: int
+    incarnations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WorkingDocument:
     """A working-memory document; `version` 0 means none stored. `content` is text (template) or JSON bytes (schema)."""
 
@@ -567,6 +593,20 @@ class DeadLetter:
     error: str
     attempts: int
     since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What one comparison of history and vectors found.
+
+    `threads` were compared; `points` were seen, of which `orphans` had no message (deleted); `missing` messages had no
+    point (put on the outbox again).
+    """
+
+    threads: int = 0
+    points: int = 0
+    orphans: int = 0
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

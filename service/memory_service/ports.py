@@ -17,11 +17,13 @@ from memory_service.model import (
     DeadLetter,
     Expired,
     Facts,
+    Forgotten,
     LiveText,
     MessagePage,
     Mutation,
     OutboxEntry,
     Outcome,
+    Owner,
     Point,
     Proposals,
     QueryVectors,
@@ -91,6 +93,21 @@ class ThreadStore(Protocol):
         """The newest messages of the given thread or owner, for recall without a vector store."""
         ...
 
+    async def owners(self, *, after: str | None, limit: int) -> tuple[list[Owner], bool]:
+        """A page of the memory's owners in order of name, and whether there are more."""
+        ...
+
+    async def owned(self, owner: str) -> list[tuple[str, int]]:
+        """Every thread of an owner, and its incarnation."""
+        ...
+
+    async def forget(self, owner: str, *, cursor: int, erase: bool) -> Forgotten:
+        """One bounded step of erasing an owner (threads with all they have, document, backups), or of looking only.
+
+        Steps go on at the cursor of the one before, from 0, until it is None and no thread is left.
+        """
+        ...
+
     async def admit(self, per_second: int) -> bool:
         """Count a request against the memory's rate, shared by all replicas; False when it is over."""
         ...
@@ -124,6 +141,10 @@ class Outbox(Protocol):
     async def dead(self, *, cursor: str | None, limit: int) -> tuple[list[DeadLetter], str | None]: ...
 
     async def replay(self, ids: Sequence[str] | None) -> int: ...
+
+    async def discard(self, ids: Sequence[str]) -> None:
+        """Drop dead letters."""
+        ...
 
     async def reap(self, *, most: int) -> Expired:
         """Expire up to `most` due threads and messages: data, counters, indexes and outbox entries in one script."""
@@ -178,6 +199,10 @@ class VectorIndex(Protocol):
 
     async def count_thread(self, incarnation: int) -> int:
         """Points of one incarnation of a thread, exactly."""
+        ...
+
+    async def count_of(self, *, owner: str | None = None, incarnations: Sequence[int] = ()) -> int:
+        """Points of an owner, or of some incarnations of threads, exactly."""
         ...
 
     async def ping(self) -> None:

@@ -159,4 +159,4 @@ def _record(metrics: Metrics, memory_id: str, health: Health) -> None:
     if totals is not None:
         expiring = (totals.expiring_1h, totals.expiring_24h, totals.expiring_7d)
         metrics.totals(memory_id, totals.threads, totals.messages, expiring, totals.without_ttl)
-        metrics.outbox(memory_id, totals.outbox_depth, totals.oldest_pending_ms / 1000)
+        metrics.outbox(memory_id, totals.outbox_depth, totals.oldest_pending_ms / 1000, totals.dead)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from memory_service.operations import actions
 from memory_service.operations.keyed import task
 
 ROOT = Path(__file__).parents[2]
@@ -31,3 +34,23 @@ def test_no_row_is_accepted_and_ignored() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("|")]
 
     assert not [row for row in rows if re.search(r"accepted,? (and )?ignored|no effect", row)]
+
+
+def test_every_property_of_an_action_is_in_it() -> None:
+    fields = {name for each in actions.ACTIONS.values() for name in each.__struct_fields__ if name != "operation"}
+
+    assert {name for name in {*fields, *actions.ACTIONS} if f"`{name}`" not in PAGE} == set()
+
+
+def leaves(schema: dict[str, Any], path: str = "") -> set[str]:
+    """Paths of the fields that hold no declared ones."""
+    found: set[str] = set()
+    for name, each in schema.get("properties", {}).items():
+        found |= leaves(each, f"{path}{name}.") or {f"{path}{name}"}
+    return found
+
+
+def test_every_field_of_a_memory_json_is_in_it() -> None:
+    schema = json.loads((ROOT / "tests/seeds/memory.schema.json").read_text())
+
+    assert {path for path in leaves(schema) if f"`{path}`" not in PAGE} == set()

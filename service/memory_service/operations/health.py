@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from memory_crd.status import Reason
 
 from memory_service.errors import EmbedderUnavailable, Unavailable
-from memory_service.model import Check, Status, Totals
+from memory_service.model import Audit, Check, Status, Totals
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -47,6 +47,13 @@ class Worker(Protocol):
 
     async def checks(self) -> Mapping[str, Mapping[str, Check]]:
         """Vector, embedder and index of every memory, by its id."""
+        ...
+
+    async def audit(self, memory_id: str) -> Audit:
+        """Compare a memory's history and vectors now, and repair.
+
+        Raises Refused `busy`, Timeout, StorageUnavailable, VectorUnavailable.
+        """
         ...
 
 

@@ -36,7 +36,7 @@ async def run(route: Route, call: Call, service: Service) -> Reply:
         _check_media_type(route, call)
         raw = await read_body(call)
         try:
-            call.body = route.body.read(parse(raw), faults)
+            call.body = route.body.read({} if route.body.optional and not raw else parse(raw), faults)
         except Refused as refusal:
             faults += refusal.faults
     elif _has_body(call):

@@ -102,7 +102,7 @@ def _operation(route: Route, schema_of: Mapping[int, Json], components: Mapping[
     }
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": not route.body.optional,
             "content": {"application/json": {"schema": _body(route.body, schema_of)}},
         }
     return operation

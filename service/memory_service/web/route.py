@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request body: one of `types`; `pick` tells from the raw value which one it means to be."""
+    """A request body: one of `types`; `pick` tells from the raw value which one it means to be.
+
+    An `optional` one may be left out, which says `{}`.
+    """
 
     types: tuple[Any, ...]
     pick: Callable[[object], Any] | None = None
+    optional: bool = False
 
     def read(self, raw: object, faults: list[Fault]) -> Any:
         """The typed value; faults are added."""

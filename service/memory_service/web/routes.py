@@ -13,7 +13,18 @@ from memory_service.operations.actions import (
 )
 from memory_service.operations.keyed.task import Task
 from memory_service.web import schemas
-from memory_service.web.handlers import actions, flush, memories, messages, operations, recall, threads, working_memory
+from memory_service.web.handlers import (
+    actions,
+    flush,
+    memories,
+    messages,
+    operations,
+    owners,
+    recall,
+    threads,
+    upkeep,
+    working_memory,
+)
 from memory_service.web.route import Body, Route
 
 M: Final = "/memories/{memory}"
@@ -31,7 +42,7 @@ _DOCUMENT: Final = ("working_memory_disabled", "wrong_scope")
 # fmt: off
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/memories", "list_memories", "Declared memories", memories.listed, schemas.MemoriesPage,
-          query=schemas.MemoriesQuery, codes=("invalid_cursor",)),
+          query=schemas.PageQuery, codes=("invalid_cursor",)),
     Route("GET", M, "get_memory", "A declared memory", memories.one, schemas.MemoryAnswer),
     Route("GET", f"{M}/health", "health", "How every part of a memory is", memories.health, schemas.HealthAnswer),
     Route("GET", f"{M}/stats", "stats", "A memory in numbers", memories.stats, schemas.StatsAnswer),
@@ -104,5 +115,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{M}/actions", "actions", "The five conversation operations of flow engines", actions.run,
           schemas.ActionAnswer, body=_ACTIONS, codes=(*_STORE, "invalid_template", "settings_conflict", "thread_full",
           "version_mismatch")),
+    Route("GET", f"{M}/owners", "list_owners", "Whom threads and documents belong to", owners.listed,
+          schemas.OwnersPage, query=schemas.PageQuery, codes=("invalid_cursor",)),
+    Route("GET", f"{O}/threads", "list_owner_threads", "An owner's threads", owners.threads, schemas.ThreadsPage,
+          query=schemas.OwnerThreadsQuery, codes=("invalid_cursor",)),
+    Route("DELETE", O, "erase_owner", "Erase an owner everywhere, with a receipt", owners.erase,
+          schemas.ErasureReceipt),
+    Route("GET", f"{M}/outbox/dead", "list_dead_letters", "Messages that could not be indexed", upkeep.dead,
+          schemas.DeadLettersPage, query=schemas.PageQuery, codes=("invalid_cursor",)),
+    Route("POST", f"{M}/outbox/dead/replay", "replay_dead_letters", "Try to index them again", upkeep.replay,
+          schemas.Replayed, body=Body((schemas.ReplayRequest,), optional=True), codes=("recall_disabled",
+          "storage_full")),
+    Route("POST", f"{M}/audit", "audit", "Compare history with vectors now, and repair", upkeep.audit,
+          schemas.AuditAnswer, codes=("recall_disabled", "busy", "vector_unavailable", "embedder_unavailable",
+          "timeout")),
 )
 # fmt: on

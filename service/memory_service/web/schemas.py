@@ -53,8 +53,8 @@ class ClearQuery(DryRunQuery, frozen=True, kw_only=True):
     backup: Annotated[bool, Meta(description="Keep a copy that can be restored for 30 days.")] = False
 
 
-class MemoriesQuery(Query, frozen=True, kw_only=True):
-    """A page of memories."""
+class PageQuery(Query, frozen=True, kw_only=True):
+    """A page of a list."""
 
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -74,6 +74,13 @@ class ThreadsQuery(Query, frozen=True, kw_only=True):
     owner: OwnerId | None = None
     type: ThreadType | None = None
     expiring_within: Annotated[Duration, Meta(description="Threads that expire within this time.")] | None = None
+    order: Literal["id", "created", "expires_at"] = "id"
+
+
+class OwnerThreadsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which of an owner's threads to list."""
+
+    type: ThreadType | None = None
     order: Literal["id", "created", "expires_at"] = "id"
 
 
@@ -204,6 +211,18 @@ class FlushRequest(msgspec.Struct, frozen=True, kw_only=True):
     target: Annotated[float, Meta(ge=0, le=1, description="What to come down to.")] = TARGET
     force: Annotated[bool, Meta(description="Flush below the threshold too.")] = False
     dry_run: DryRun = UNSET
+
+
+class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dead letters to try again; all of them without `ids`."""
+
+    ids: (
+        Annotated[
+            list[Annotated[str, Meta(min_length=1, max_length=41, description="The `id` of a dead letter.")]],
+            Meta(min_length=1, max_length=1000),
+        ]
+        | None
+    ) = None
 
 
 class WorkingMemoryBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -417,6 +436,76 @@ class StatsAnswer(Answer, kw_only=True):
     expiring: dict[str, int]
     without_ttl: int
     outbox: OutboxStats
+
+
+class OwnerAnswer(Answer, kw_only=True):
+    """Whom threads belong to, or a document; threads that expired a moment ago may still count."""
+
+    owner: str
+    threads: int
+    working_memory: bool
+
+
+class OwnersPage(Answer, kw_only=True):
+    """The owners of a memory, in order of name."""
+
+    items: list[OwnerAnswer]
+    next_cursor: str | None
+
+
+class ErasureCounts(Answer, kw_only=True):
+    """What there is, or was, of an owner."""
+
+    threads: int
+    messages: int
+    working_memory: int
+    vectors: int
+    backups: int
+
+
+class ErasureReceipt(Answer, kw_only=True):
+    """What was erased of an owner and what a second look found; `verified` when that look saw all and found nothing."""
+
+    owner: str
+    erased_at: str
+    removed: ErasureCounts
+    remaining: ErasureCounts
+    verified: bool
+
+
+class DeadLetterAnswer(Answer, kw_only=True):
+    """A message that could not be indexed, after how many attempts, why, and since when."""
+
+    id: str
+    thread: str
+    message: str
+    error: str
+    attempts: int
+    since: str
+
+
+class DeadLettersPage(Answer, kw_only=True):
+    """Messages that could not be indexed, the oldest letter first."""
+
+    items: list[DeadLetterAnswer]
+    next_cursor: str | None
+
+
+class Replayed(Answer, kw_only=True):
+    """How many dead letters were put on the outbox again."""
+
+    replayed: int
+
+
+class AuditAnswer(Answer, kw_only=True):
+    """History and vectors compared: points without a message were deleted, messages without a point enqueued."""
+
+    threads: int
+    points: int
+    orphans: int
+    missing: int
+    repaired: int
+    seconds: float
 
 
 class MemoryAnswer(Answer, kw_only=True):

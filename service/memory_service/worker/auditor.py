@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Final
 
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.errors import Unavailable
-from memory_service.model import Removals
+from memory_service.model import Audit, Removals
 from memory_service.worker.keeper import Keeper, enqueue_thread
 from memory_service.worker.lease import UPKEEP, Lease, LeaseLost
 from memory_service.worker.subject import Subject
@@ -27,16 +26,6 @@ SETTLE_SECONDS: Final = 30.0
 """How long the outbox may take to be empty before messages count as missing."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What one audit found: points seen, points without message (deleted), messages without point (enqueued)."""
-
-    points: int = 0
-    orphans: int = 0
-    threads: int = 0
-    missing: int = 0
 
 
 class Auditor:
@@ -59,7 +48,14 @@ class Auditor:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def audit(self) -> Audit:
-        """Compare and repair. Raises Unavailable, or LeaseLost while another worker audits."""
+        """Compare and repair. Raises Unavailable, or LeaseLost while another audit runs, here or elsewhere."""
+        subject = self._subject
+        if subject.auditing.locked():
+            raise LeaseLost("an audit of this memory is under way")
+        async with subject.auditing:
+            return await self._audit()
+
+    async def _audit(self) -> Audit:
         subject = self._subject
         await self._keeper.targets()
         async with Lease(subject.outbox, UPKEEP, subject.token, subject.clock) as lease:
@@ -68,7 +64,7 @@ class Auditor:
         subject.metrics.series("memory_orphan_vectors", subject.id).set(orphans)
         if orphans or missing:
             log.warning("memory %s: audit deleted %d orphans, enqueued %d messages", subject.id, orphans, missing)
-        return Audit(points, orphans, threads, missing)
+        return Audit(threads, points, orphans, missing)
 
     async def _orphans(self, lease: Lease) -> tuple[int, int]:
         """Points in all and those whose message is gone for ever: ids are never used again, so deleting is safe."""
@@ -88,9 +84,12 @@ class Auditor:
             await asyncio.sleep(self._pace)
 
     async def _missing(self, lease: Lease) -> tuple[int, int]:
-        """Threads looked at, and messages enqueued because their thread has too few points."""
-        if await self._complete():
-            return 0, 0
+        """Threads compared, and messages enqueued because their thread has too few points.
+
+        No message has two points and no point is an orphan any more, so equal sums say that every thread is complete.
+        """
+        if (compared := await self._complete()) is not None:
+            return compared, 0
         threads = missing = 0
         async for facts in self._subject.outbox.walk(most=PAGE):
             await lease.keep()
@@ -100,16 +99,16 @@ class Auditor:
             await asyncio.sleep(self._pace / 10)
         return threads, missing
 
-    async def _complete(self) -> bool:
-        """True when there are as many points as messages, once the outbox has been emptied."""
+    async def _complete(self) -> int | None:
+        """How many threads there are if there are as many points as messages, once the outbox has been emptied."""
         subject = self._subject
         deadline = subject.clock() + SETTLE_SECONDS
         while True:
             totals = await subject.store.totals()
             if totals.outbox_depth == 0 and await self._index.count() == totals.messages:
-                return True
+                return totals.threads
             if totals.outbox_depth == 0 or subject.clock() > deadline:
-                return False
+                return None
             await asyncio.sleep(0.2)
 
     async def _lacks(self, thread: str) -> bool:

@@ -18,6 +18,7 @@ from memory_crd.status import Reason
 
 from memory_service.errors import Unavailable
 from memory_service.metrics import Families
+from memory_service.model import Audit
 from memory_service.worker.auditor import Auditor
 from memory_service.worker.backoff import Backoff
 from memory_service.worker.indexer import Indexer
@@ -53,6 +54,7 @@ class Member:
 
     entry: Entry
     subject: Subject
+    keeper: Keeper
     task: asyncio.Task[None]
 
 
@@ -71,6 +73,14 @@ class Crew:
         """A memory at work, or None."""
         member = self._members.get(memory_id)
         return member.subject if member else None
+
+    async def audit(self, memory_id: str) -> Audit:
+        """Compare a memory's history and vectors now, at full speed.
+
+        Raises KeyError for a memory that is not at work here, Unavailable, LeaseLost while another audit runs.
+        """
+        member = self._members[memory_id]
+        return await Auditor(member.subject, member.keeper, pace=0).audit()
 
     def subjects(self) -> Iterator[Subject]:
         """All memories at work, in order of id."""
@@ -113,8 +123,9 @@ class Crew:
             return
         if member is not None:
             await self._stop([memory_id], forget=False)
-        task = asyncio.create_task(work(subject), name=f"memory {memory_id}")
-        self._members[memory_id] = Member(entry, subject, task)
+        keeper = Keeper(subject)
+        task = asyncio.create_task(work(subject, keeper), name=f"memory {memory_id}")
+        self._members[memory_id] = Member(entry, subject, keeper, task)
 
     def _unchanged(self) -> bool:
         try:
@@ -132,9 +143,9 @@ class Crew:
                 self._metrics.forget(memory_id)
 
 
-async def work(subject: Subject) -> None:
+async def work(subject: Subject, keeper: Keeper | None = None) -> None:
     """All loops of one memory, until cancelled. A loop that fails unexpectedly is logged and started again."""
-    keeper = Keeper(subject)
+    keeper = keeper or Keeper(subject)
     loops: list[Loop] = [Indexer(subject, keeper).run, Reaper(subject).run]
     if subject.enabled:
         loops += [Prober(subject, keeper).run, Auditor(subject, keeper).run, lambda: fill(subject, keeper)]

@@ -16,11 +16,12 @@ from aiohttp import web
 from memory_crd.status import Reason
 
 from memory_service.adapters.embedders import words
-from memory_service.adapters.embedders.remote import EmbedAnswer, EmbedRequest
+from memory_service.adapters.embedders.remote import AuditAnswer, AuditRequest, EmbedAnswer, EmbedRequest
 from memory_service.errors import TextRefused, Unavailable
 from memory_service.metrics import Families
 from memory_service.settings import Address
 from memory_service.worker.embedding import no_embedder
+from memory_service.worker.lease import LeaseLost
 from memory_service.worker.subject import Subject
 
 if TYPE_CHECKING:
@@ -54,11 +55,12 @@ async def answer(subject: Subject, texts: list[str], *, meaning: bool = True) ->
 
 
 class SocketApp:
-    """POST /embed and GET /checks, for the service in the same pod only."""
+    """POST /embed, GET /checks and POST /audit, for the service in the same pod only."""
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._decode = msgspec.json.Decoder(EmbedRequest).decode
+        self._decode_audit = msgspec.json.Decoder(AuditRequest).decode
         self._encode = msgspec.json.Encoder().encode
 
     def app(self) -> web.Application:
@@ -66,6 +68,7 @@ class SocketApp:
         app = web.Application(client_max_size=BODY_BYTES)
         app.router.add_post("/embed", self._embed)
         app.router.add_get("/checks", self._checks)
+        app.router.add_post("/audit", self._audit)
         return app
 
     async def _embed(self, request: web.Request) -> web.Response:
@@ -79,6 +82,21 @@ class SocketApp:
         if subject is None:
             return web.Response(status=404, text=f"memory {asked.memory!r} is not loaded here")
         return self._json(await answer(subject, asked.texts, meaning=asked.meaning))
+
+    async def _audit(self, request: web.Request) -> web.Response:
+        """It goes on when the asker has left: what it repairs needs no reader."""
+        try:
+            asked = self._decode_audit(await request.read())
+        except msgspec.DecodeError as error:
+            return web.Response(status=400, text=f"not an audit request: {error}")
+        if self._crew.subject(asked.memory) is None:
+            return web.Response(status=404, text=f"memory {asked.memory!r} is not loaded here")
+        try:
+            return self._json(AuditAnswer(audit=await self._crew.audit(asked.memory)))
+        except LeaseLost as error:
+            return self._json(AuditAnswer(code="busy", message=str(error)))
+        except Unavailable as error:
+            return self._json(AuditAnswer(code=error.code, message=error.detail))
 
     async def _checks(self, _: web.Request) -> web.Response:
         return self._json({subject.id: subject.board.checks() for subject in self._crew.subjects()})

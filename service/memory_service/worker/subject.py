@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Subject:
     metrics: Families
     token: str
     board: Board = field(default_factory=Board)
+    auditing: asyncio.Lock = field(default_factory=asyncio.Lock)
     clock: Callable[[], float] = time.monotonic
     wanted: Callable[[], bool] = lambda: True
     """False as soon as the definitions on disk may say something else: then nothing new is set up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -35,7 +36,7 @@ async def test_every_mutation_is_replayed_from_the_append_only_file(kind: str, e
 
 
 @pytest.mark.parametrize("login", [{}, {"username": "default", "password": ""}], ids=["without", "with"])
-def test_nobody_can_log_in_as_the_default_user(server: Server, login: dict[str, str]) -> None:
+def test_nobody_can_log_in_as_the_default_user(server: Server, login: dict[str, Any]) -> None:
     with (
         redis.Redis(unix_socket_path=str(server.socket), **login) as client,
         pytest.raises(redis.exceptions.RedisError),

@@ -162,3 +162,12 @@ def test_an_expired_or_deleted_message_is_not_recalled_from_that_instant(service
     service.ask("DELETE", f"/v1/memories/desk/threads/brief/messages/{appended['ids'][0]}")
     eventual = service.ask("POST", "/v1/memories/desk/recall", question)
     assert not any("swordfish" in text for text in texts(eventual))
+
+
+def test_an_audit_that_is_asked_for_finds_history_and_vectors_in_step(service: Running) -> None:
+    until(lambda: service.ask("GET", "/v1/memories/desk/stats")["outbox"]["depth"] == 0, 30)
+    found = service.ask("POST", "/v1/memories/desk/audit")
+    stats = service.ask("GET", "/v1/memories/desk/stats")
+    assert (found["threads"], found["points"]) == (stats["threads"], stats["messages"])
+    assert (found["orphans"], found["missing"], found["repaired"]) == (0, 0, 0)
+    assert 0 < found["seconds"] < 10

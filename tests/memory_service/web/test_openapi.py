@@ -60,6 +60,11 @@ ANSWERS: list[tuple[str, str, str, Any]] = [
     ("POST", "/v1/memories/{memory}/recall", "/recall", {"query": "x", "scope": "thread", "thread": "t"}),
     ("POST", "/v1/memories/{memory}/messages", "/messages", {"items": [{"thread": "u", "messages": []}]}),
     ("POST", "/v1/memories/{memory}/actions", "/actions", {"operation": "READ_HISTORY", "conversationId": "t"}),
+    ("GET", "/v1/memories/{memory}/outbox/dead", "/outbox/dead", None),
+    ("POST", "/v1/memories/{memory}/outbox/dead/replay", "/outbox/dead/replay", {}),
+    ("GET", "/v1/memories/{memory}/owners", "/owners", None),
+    ("GET", "/v1/memories/{memory}/owners/{owner}/threads", "/owners/ada/threads", None),
+    ("DELETE", "/v1/memories/{memory}/owners/{owner}", "/owners/ada", None),
     ("DELETE", "/v1/memories/{memory}/threads/{thread}", "/threads/t", None),
 ]
 

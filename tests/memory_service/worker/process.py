@@ -27,6 +27,7 @@ class Worker:
     folder: Path
     name: str = "worker-0"
     environ: dict[str, str] = field(default_factory=dict)
+    qdrant: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -62,8 +63,9 @@ class Worker:
 
     def start(self) -> None:
         """Return at once; what needs the worker waits for it."""
+        qdrant = self.qdrant or self.rig.vectors.url
         argv = [sys.executable, "-m", "memory_service.worker", "--memory", str(self.folder / "definitions")]
-        argv += ["--redis", f"unix://{self.rig.redis.socket}", "--qdrant", self.rig.vectors.url, "--tenant", TENANT]
+        argv += ["--redis", f"unix://{self.rig.redis.socket}", "--qdrant", qdrant, "--tenant", TENANT]
         argv += ["--credentials", str(self.folder / "credentials"), "--secrets", str(self.folder / "secrets")]
         argv += ["--socket", self.socket, "--management", "127.0.0.1:0", "--pod", self.name, "--model", str(MODEL)]
         with (self.folder / "log").open("ab") as log:

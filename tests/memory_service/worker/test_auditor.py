@@ -30,7 +30,7 @@ async def test_where_all_agrees_nothing_is_done(rig: Rig, auditor: Auditor) -> N
     async with rig.working():
         await rig.say("t", "one", "two")
         await rig.indexed()
-    assert await auditor.audit() == Audit(points=2)
+    assert await auditor.audit() == Audit(threads=1, points=2)
 
 
 async def test_points_without_a_living_message_are_deleted_and_counted(rig: Rig, auditor: Auditor) -> None:

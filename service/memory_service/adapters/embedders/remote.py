@@ -5,6 +5,7 @@ Needs no numpy and no model: vectors arrive as bytes and leave as tuples.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from array import array
 from collections.abc import Mapping
@@ -14,12 +15,14 @@ import aiohttp
 import msgspec
 from memory_crd.status import Reason
 
-from memory_service.errors import EmbedderUnavailable
-from memory_service.model import Check, QueryVectors, SparseVector
+from memory_service.errors import EmbedderUnavailable, Refused, StorageUnavailable, Timeout, VectorUnavailable
+from memory_service.model import Audit, Check, QueryVectors, SparseVector
 
 QUERY_SECONDS: Final = 1.5
 """A question that takes longer to embed is asked by words instead."""
 CHECKS_SECONDS: Final = 2.0
+AUDIT_SECONDS: Final = 60.0
+"""How long one who asks for an audit is kept waiting; it goes on without them."""
 
 
 class EmbedAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,6 +43,21 @@ class EmbedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     meaning: bool = True
 
 
+class AuditRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /audit."""
+
+    memory: str
+
+
+class AuditAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What POST /audit answers: what was found, or the code of what stood in the way."""
+
+    audit: Audit | None = None
+    code: str | None = None
+    message: str = ""
+
+
+_decode_audit = msgspec.json.Decoder(AuditAnswer).decode
 _decode_checks = msgspec.json.Decoder(dict[str, dict[str, Check]]).decode
 _decode_answer = msgspec.json.Decoder(EmbedAnswer).decode
 
@@ -59,6 +77,27 @@ class WorkerSocket:
         """Vector, embedder and index of every memory. Raises EmbedderUnavailable when the worker does not answer."""
         raw = await self.ask("GET", "/checks", None, seconds=CHECKS_SECONDS)
         return _decode_checks(raw)
+
+    async def audit(self, memory_id: str) -> Audit:
+        """Compare a memory's history and vectors now.
+
+        Raises Refused `busy` while another audit runs, Timeout, StorageUnavailable, VectorUnavailable, and
+        EmbedderUnavailable when the worker does not answer.
+        """
+        body = msgspec.json.encode(AuditRequest(memory_id))
+        try:
+            async with asyncio.timeout(AUDIT_SECONDS):
+                answer = _decode_audit(await self.ask("POST", "/audit", body, seconds=2 * AUDIT_SECONDS))
+        except TimeoutError as error:
+            text = f"the audit takes longer than {AUDIT_SECONDS:g} s and goes on in the worker"
+            raise Timeout(f"{text}; memory_orphan_vectors tells what it finds") from error
+        except msgspec.DecodeError as error:
+            raise EmbedderUnavailable(f"memory-worker is of another version: {error}") from error
+        if answer.audit is not None:
+            return answer.audit
+        if answer.code == "busy":
+            raise Refused("busy", f"{answer.message}; try again when it is done")
+        raise (VectorUnavailable if answer.code == VectorUnavailable.code else StorageUnavailable)(answer.message)
 
     async def ask(self, method: str, path: str, body: bytes | None, *, seconds: float) -> bytes:
         """The body of a 200. Raises EmbedderUnavailable."""

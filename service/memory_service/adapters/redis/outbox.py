@@ -35,7 +35,7 @@ ERASED: Final = 500
 SCANNED: Final = 10_000
 _EVERYONE: Final = Audience(any_owner=True)
 _decode_letter: Final = msgspec.msgpack.Decoder(DeadLetter).decode
-_STREAM_ID: Final = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
+_STREAM_ID: Final = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 
 
 class RedisOutbox:
@@ -99,11 +99,14 @@ class RedisOutbox:
         chosen = [letter for letter in letters if ids is None or letter.id in set(ids)]
         parsed = [(letter.thread, parse_message_id(letter.message_id)) for letter in chosen]
         await self.enqueue([Candidate(thread, *numbers) for thread, numbers in parsed if numbers is not None])
-        if chosen:
-            # Only now: a crash in between puts them on the outbox once more, which does no harm.
-            names = [letter.id for letter in chosen]
-            await self._connection.call("XDEL", self._keys.key("dead"), *names, write=True)
+        # Only now: a crash in between puts them on the outbox once more, which does no harm.
+        await self.discard([letter.id for letter in chosen])
         return len(chosen)
+
+    async def discard(self, ids: Sequence[str]) -> None:
+        """Drop dead letters."""
+        if ids:
+            await self._connection.call("XDEL", self._keys.key("dead"), *ids, write=True)
 
     async def reap(self, *, most: int) -> Expired:
         """Expire up to `most` due threads and messages, in one script."""

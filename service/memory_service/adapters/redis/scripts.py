@@ -25,6 +25,7 @@ PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "mutate": (*_CORE, ("general", (*_STORED, *_ROWS)), "mutate"),
     "document": (*_THREADS, *_WRITE, "burial()", "document"),
     "reap": (*_THREADS, *_WRITE, "find()", "burial()", "purge()", "reap"),
+    "forget": (*_THREADS, "memory", "outbox", "burial()", "forget"),
     "enqueue": (*_THREADS, "memory", "enqueue"),
     "erase": ("base", "erase"),
     "expiring": ("base", "expiring"),

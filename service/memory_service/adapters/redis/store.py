@@ -12,6 +12,7 @@ from memory_service.adapters.redis.batching import Batcher
 from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.adapters.redis.documents import Documents
 from memory_service.adapters.redis.listing import Lister
+from memory_service.adapters.redis.owners import Owners
 from memory_service.adapters.redis.reading import Due, Reader, message_numbers, milliseconds
 from memory_service.adapters.redis.totals import read_totals
 from memory_service.errors import StorageUnavailable
@@ -22,9 +23,11 @@ from memory_service.model import (
     Candidate,
     Checked,
     Facts,
+    Forgotten,
     MessagePage,
     Mutation,
     Outcome,
+    Owner,
     Slice,
     ThreadPage,
     ThreadQuery,
@@ -50,6 +53,7 @@ class RedisThreadStore:
         self._reader = Reader(connection, keys, policy.ttl_ms)
         self._lister = Lister(connection, keys, policy.ttl_ms, self.facts)
         self._documents = Documents(connection, keys, policy)
+        self._owners = Owners(connection, keys)
 
     async def mutate(self, mutation: Mutation) -> Outcome:
         """Apply one mutation atomically, grouped with others of this memory."""
@@ -97,6 +101,18 @@ class RedisThreadStore:
     ) -> Outcome:
         """Replace or delete (content None) that document."""
         return await self._documents.set(content, thread=thread, owner=owner, if_match=if_match, ttl_ms=ttl_ms)
+
+    async def owners(self, *, after: str | None, limit: int) -> tuple[list[Owner], bool]:
+        """A page of the memory's owners in order of name, and whether there are more."""
+        return await self._owners.page(after=after, limit=limit)
+
+    async def owned(self, owner: str) -> list[tuple[str, int]]:
+        """Every thread of an owner, and its incarnation."""
+        return await self._owners.threads(owner)
+
+    async def forget(self, owner: str, *, cursor: int, erase: bool) -> Forgotten:
+        """One bounded step of erasing an owner, or of looking for what is left."""
+        return await self._owners.forget(owner, cursor=cursor, erase=erase)
 
     async def admit(self, per_second: int) -> bool:
         """Whether one more request fits `per_second`, over all replicas."""

@@ -53,6 +53,14 @@ class QdrantIndex:
     async def count_thread(self, incarnation: int) -> int:
         return await self._count(points.everything([points.match("g", [incarnation])]))
 
+    async def count_of(self, *, owner: str | None = None, incarnations: Sequence[int] = ()) -> int:
+        if owner is not None:
+            return await self._count(points.everything([points.match("owner", [owner])]))
+        total = 0
+        for at in range(0, len(incarnations), FILTERED):
+            total += await self._count(points.everything([points.match("g", incarnations[at : at + FILTERED])]))
+        return total
+
     async def _count(self, chosen: points.Json | None) -> int:
         answer = await self._store.call("POST", f"{self._path}/points/count", {"filter": chosen, "exact": True})
         return int(answer["count"])

@@ -17,7 +17,7 @@ from memory_service.web.service import Service
 
 async def listed(call: Call, service: Service) -> Reply:
     """GET memories."""
-    query: schemas.MemoriesQuery = call.query
+    query: schemas.PageQuery = call.query
     after = str(cursors.read(query.cursor, "memories", kinds=(str,))[0]) if query.cursor is not None else ""
     active = [held for held in service.registry.held() if held.entry.state == "active" and held.entry.id > after]
     page = active[: query.limit]

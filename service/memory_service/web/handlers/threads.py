@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from msgspec import UNSET
@@ -20,26 +21,28 @@ from memory_service.web.service import Service
 async def listed(call: Call, service: Service) -> Reply:
     """GET threads."""
     query: schemas.ThreadsQuery = call.query
-    shape = [str(part) for part in (query.prefix, query.match, query.owner, query.type, query.expiring_within)]
-    bound = ("threads", call.params["memory"], query.order, "|".join(shape))
-    place = cursors.read(query.cursor, *bound, kinds=(str,))[0] if query.cursor is not None else None
-    page = await threads.listed(
-        call.opened,
-        ThreadQuery(
-            prefix=query.prefix,
-            match=query.match,
-            owner=query.owner,
-            type=query.type,
-            expiring_within_ms=query.expiring_within,
-            order=query.order,
-            limit=query.limit,
-            cursor=str(place) if place is not None else None,
-            max_scan=query.max_scan,
-        ),
+    wanted = ThreadQuery(
+        prefix=query.prefix,
+        match=query.match,
+        owner=query.owner,
+        type=query.type,
+        expiring_within_ms=query.expiring_within,
+        order=query.order,
+        limit=query.limit,
+        max_scan=query.max_scan,
     )
-    cursor = cursors.write(*bound, page.next_cursor) if page.next_cursor is not None else None
-    items = [answers.thread_facts(facts) for facts in page.threads]
-    reply = answers.ok(schemas.ThreadsPage(items=items, next_cursor=cursor, truncated=page.truncated))
+    return await page(call, wanted, query.cursor)
+
+
+async def page(call: Call, wanted: ThreadQuery, after: str | None) -> Reply:
+    """A page of threads; `after` is a cursor that an earlier page of the same list gave."""
+    shape = [str(part) for part in (wanted.prefix, wanted.match, wanted.owner, wanted.type, wanted.expiring_within_ms)]
+    bound = ("threads", call.params["memory"], wanted.order, "|".join(shape))
+    place = cursors.read(after, *bound, kinds=(str,))[0] if after is not None else None
+    found = await threads.listed(call.opened, replace(wanted, cursor=str(place) if place is not None else None))
+    cursor = cursors.write(*bound, found.next_cursor) if found.next_cursor is not None else None
+    items = [answers.thread_facts(facts) for facts in found.threads]
+    reply = answers.ok(schemas.ThreadsPage(items=items, next_cursor=cursor, truncated=found.truncated))
     reply.headers += answers.next_link(call, cursor)
     return reply
 

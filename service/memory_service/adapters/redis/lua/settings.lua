@@ -81,6 +81,19 @@ local function conflicts(op, h, present, given)
     or (given.pinned ~= nil and given.pinned ~= (band(h.flags, PINNED) ~= 0))
 end
 
+-- Backups of an incarnation that gets its owner now are that owner's too. One that never lost a message has none.
+local function own_backups(h, owner)
+  if h.n + h.y == h.seq then return end
+  local mine = h.g .. '-'
+  for _, id in ipairs(call('ZRANGE', T .. K_backups, 0, -1)) do
+    if string.sub(id, 1, #mine) == mine then
+      local key = T .. K_backup .. id
+      local raw = call('GET', key)
+      if raw then call('SET', key, cmsgpack.pack({thread = cmsgpack.unpack(raw).thread, owner = owner}), 'KEEPTTL') end
+    end
+  end
+end
+
 local function configure(op, h, dead)
   local thread, given, created = op.thread, cmsgpack.unpack(ARGV[op.extra]), not h
   if given.ttl == 0 and REQUIRED ~= 0 and MAX_AGE == 0 then return outcome(C_invalid_ttl, 0, h) end
@@ -119,6 +132,7 @@ local function configure(op, h, dead)
   emit_shrunk(h, thread, leave, seqs)
   if wanted.owner and not present.owner then
     burial().own(h, thread, wanted.owner)
+    if not created then own_backups(h, wanted.owner) end
     emit(h, OWNER, thread, pack('<Bc0', #wanted.owner, wanted.owner))
   end
   return outcome(C_ok, flags, h, 0, 0, leave)

@@ -1,0 +1,54 @@
+"""Owners over HTTP: lists, and erasure with its receipt."""
+
+from __future__ import annotations
+
+from memory_service.model import ThreadQuery
+from memory_service.operations import moments, owners
+from memory_service.operations.owners import Counts
+from memory_service.web import answers, cursors, schemas
+from memory_service.web.call import Call, Reply
+from memory_service.web.handlers.threads import page
+from memory_service.web.service import Service
+
+
+async def listed(call: Call, service: Service) -> Reply:
+    """GET owners."""
+    query: schemas.PageQuery = call.query
+    bound = ("owners", call.params["memory"])
+    after = str(cursors.read(query.cursor, *bound, kinds=(str,))[0]) if query.cursor is not None else None
+    found, more = await owners.listed(call.opened, after, query.limit)
+    cursor = cursors.write(*bound, found[-1].name) if more else None
+    items = [schemas.OwnerAnswer(owner=each.name, threads=each.threads, working_memory=each.document) for each in found]
+    reply = answers.ok(schemas.OwnersPage(items=items, next_cursor=cursor))
+    reply.headers += answers.next_link(call, cursor)
+    return reply
+
+
+async def threads(call: Call, service: Service) -> Reply:
+    """GET an owner's threads."""
+    query: schemas.OwnerThreadsQuery = call.query
+    wanted = ThreadQuery(owner=call.params["owner"], type=query.type, order=query.order, limit=query.limit)
+    return await page(call, wanted, query.cursor)
+
+
+async def erase(call: Call, service: Service) -> Reply:
+    """DELETE an owner."""
+    receipt = await owners.erase(call.opened, call.params["owner"])
+    answer = schemas.ErasureReceipt(
+        owner=receipt.owner,
+        erased_at=moments.render(receipt.erased_at),
+        removed=_counts(receipt.removed),
+        remaining=_counts(receipt.remaining),
+        verified=receipt.verified,
+    )
+    return answers.ok(answer)
+
+
+def _counts(counts: Counts) -> schemas.ErasureCounts:
+    return schemas.ErasureCounts(
+        threads=counts.threads,
+        messages=counts.messages,
+        working_memory=counts.working_memory,
+        vectors=counts.vectors,
+        backups=counts.backups,
+    )
