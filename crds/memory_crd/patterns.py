@@ -11,7 +11,7 @@ from typing import Any, Final
 
 MOST_STEPS: Final = 1_000
 """Largest program that a pattern may compile to: what one byte of text can cost at worst."""
-MEMORY: Final = 4 << 20
+MEMORY: Final = 1 << 20
 """Bytes that the engine may spend on a pattern; a pattern that needs more does not compile."""
 
 _SINGLE_BYTE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\C")
