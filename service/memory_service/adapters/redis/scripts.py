@@ -16,9 +16,9 @@ from memory_service.model import CODES, PARTITIONS
 
 Part = str | tuple[str, tuple[str, ...]]
 
-_THREADS: Final = ("base", "header", "headers", "load")
+_THREADS: Final = ("base", "values", "header", "headers", "load")
 _WRITE: Final = ("memory", "outbox", "policy", "outcome", "expiry", "life")
-_CORE: Final = ("base", "batch", "memory", "policy", "idempotency()", "lane")
+_CORE: Final = ("base", "values", "batch", "memory", "policy", "idempotency()", "lane")
 _STORED: Final = ("header", "cached", "load", "outbox", "outcome", "expiry", "life", "find()", "burial()", "purge()")
 _ROWS: Final = ("messages", "removal()", "ttl()", "settings()", "flush()", "restore()", "arrival", "rows", "frame")
 PARTS: Final[dict[str, tuple[Part, ...]]] = {

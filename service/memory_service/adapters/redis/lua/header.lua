@@ -1,29 +1,17 @@
--- A thread's header between its packed form and a table.
+-- A thread's header between its packed form (values.lua) and a table.
 
 -- Fills `h`, or a new table: written out in full, since one that grows field by field is allocated at each power of two.
 local function unpack_header(raw, h)
   h = h or {g = 0, version = 0, expires = 0, created = 0, updated = 0, next_due = 0, seq = 0, n = 0, y = 0, tokens = 0,
     bytes = 0, ttl = 0, max = 0, flags = 0}
-  if #raw == SHORT_SIZE then
-    local g, versions, created, age, seq
-    g, versions, h.expires, created, age, seq, h.tokens, h.bytes, h.flags = unpack_from(SHORT, raw)
-    h.g, h.version, h.created, h.updated, h.seq, h.n = g, g + versions, created, created + age, seq, seq
-    h.next_due, h.y, h.ttl, h.max = 0, 0, 0, 0
-  else
-    h.g, h.version, h.expires, h.created, h.updated, h.next_due, h.seq, h.n, h.y, h.tokens, h.bytes, h.ttl, h.max, h.flags =
-      unpack_from(HEADER, raw)
-  end
+  h.g, h.version, h.expires, h.created, h.updated, h.next_due, h.seq, h.n, h.y, h.tokens, h.bytes, h.ttl, h.max, h.flags =
+    unpack_values(raw)
   return h
 end
 
 local function pack_header(h)
-  local age = h.updated - h.created
-  if h.n == h.seq and h.max == 0 and h.y == 0 and h.next_due == 0 and h.ttl == 0 and age >= 0 and age < FIVE_BYTES
-    and h.tokens < 4294967296 then
-    return pack(SHORT, h.g, h.version - h.g, h.expires, h.created, age, h.seq, h.tokens, h.bytes, h.flags)
-  end
-  return pack(HEADER, h.g, h.version, h.expires, h.created, h.updated, h.next_due, h.seq, h.n, h.y, h.tokens, h.bytes,
-    h.ttl, h.max, h.flags)
+  return pack_values(h.g, h.version, h.expires, h.created, h.updated, h.next_due, h.seq, h.n, h.y, h.tokens, h.bytes, h.ttl,
+    h.max, h.flags)
 end
 
 -- When readers stop seeing the thread; 0 is never. A pinned one keeps its stored expiry for later.

@@ -1,6 +1,7 @@
--- The lane of a plain append: one message without an expiry of its own, to a living thread that has messages and nothing
--- special. Nearly every call is one, so it works on locals alone, at half the price of the frame and without its functions.
--- It decides nothing: whatever is not plain, and every refusal, goes to the frame, with nothing written here before.
+-- The lane of a plain append: one message without an expiry of its own, to a living thread that has messages, no system ones
+-- and nothing special, and whose window, if it has one, lets one message go. Nearly every call is one, so it works on locals
+-- alone, at half the price of the frame and without its functions. It decides nothing: whatever is not plain, and every
+-- refusal, goes to the frame, with nothing written here before.
 
 local HEADS, DRAFT_SIZE, DRAFT = ARGV[4], 13, '<BI4I8'
 local keyed = #ARGV[3] > 0 and idempotency()
@@ -10,25 +11,42 @@ local function stored(tokens, g, seq, tail)
   return string.format('{"tokens":%d,"id":"%d-%d",', tokens, g, seq) .. tail
 end
 
+local ID = '^{"tokens":(%d+),"id":"%d+%-(%d+)"'
+local TOOL = '^{"tokens":%d+,"id":"%d+%-%d+","role":"tool"'
+
 local function plain_append(key, thread, at, tail)
   local raw = headers[key]
-  if not raw or #raw ~= SHORT_SIZE then return nil end
+  if not raw then return nil end
   local kind, cost, due = unpack_from(DRAFT, HEADS, at)
-  local g, versions, expires, created, age, seq, tokens, bytes, flags = unpack_from(SHORT, raw)
+  local g, version, expires, created, updated, next_due, seq, n, y, tokens, bytes, ttl, max, flags = unpack_values(raw)
   local target = TARGET
   if MAX_AGE > 0 then target = math.min(target, created + MAX_AGE) end
-  if kind ~= 0 or due ~= 0 or seq == 0 or seq >= THREAD_CAP or BYTE_QUOTA > 0 or flags % SETTINGS ~= 0
+  if kind ~= 0 or due ~= 0 or n == 0 or y ~= 0 or next_due ~= 0 or flags % SETTINGS ~= 0 or BYTE_QUOTA > 0
+    or max == 0 and n >= THREAD_CAP or max > 0 and n > max
     or expires ~= 0 and (expires <= now or expires < target) or expires == 0 and REQUIRED ~= 0 then
     return nil
+  end
+  local list, leaves, spent, cut = T .. K_log .. thread, nil, 0, 0
+  if n == max then
+    local oldest = call('LRANGE', list, 0, 1)
+    leaves = oldest[1]
+    if not leaves or oldest[2] and string.find(oldest[2], TOOL) then return nil end
+    spent, cut = string.match(leaves, ID)
+    cut = tonumber(cut)
   end
 
   seq = seq + 1
   local item = stored(cost, g, seq, tail)
-  local reply = redis.pcall('RPUSH', T .. K_log .. thread, item)
+  local reply = redis.pcall('RPUSH', list, item)
   if type(reply) == 'table' then return nil end
-  local pos, size = next_pos(), #item
-  keep(key, pack(SHORT, g, pos - g, expires, created, now - created, seq, tokens + cost, bytes + size, flags))
-  count(0, 1, cost, size)
-  emit_add(flags, g, thread, 0, seq, seq, 0)
-  return pack(OUTCOME, C_ok, CHANGED, pos, pos, g, seq, 1, seq, 0, expires)
+  local pos, messages, size, evicted = next_pos(), 1, #item, 0
+  if leaves then
+    call('LTRIM', list, 1, -1)
+    messages, size, cost, evicted = 0, size - #leaves, cost - spent, 1
+  end
+  n, tokens, bytes = n + messages, tokens + cost, bytes + size
+  keep(key, pack_values(g, pos, expires, created, now, 0, seq, n, 0, tokens, bytes, ttl, max, flags))
+  count(0, messages, cost, size)
+  emit_add(flags, g, thread, 0, seq, seq, cut)
+  return pack(OUTCOME, C_ok, CHANGED, pos, pos, g, seq, 1, n, evicted, expires)
 end

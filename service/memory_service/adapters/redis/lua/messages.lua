@@ -1,7 +1,5 @@
 -- Putting a batch of messages into a thread: planned in locals against every limit, then written.
 
-local ID = '^{"tokens":(%d+),"id":"%d+%-(%d+)"'
-local TOOL = '^{"tokens":%d+,"id":"%d+%-%d+","role":"tool"'
 local SYSTEM_DRAFT, TTL_DRAFT = 1, 2
 
 -- Appends in pieces: a call takes some 8,000 arguments at most. What a `fresh` list holds before is of a thread whose
