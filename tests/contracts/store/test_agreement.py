@@ -25,6 +25,7 @@ from memory_service.model import (
     OutboxEntry,
     Replace,
     Restore,
+    Role,
     Settings,
     Slice,
     ThreadQuery,
@@ -36,10 +37,10 @@ from tests.contracts.store.reference import Reference
 from tests.contracts.store.servers import Server
 
 POLICY = Policy(thread_messages=6, system_messages=3, threads=3)
-ROLES = ("user", "assistant", "tool", "tool", "system")
+ROLES: tuple[Role, ...] = ("user", "assistant", "tool", "tool", "system")
 names = st.sampled_from("abcd")
 roles = st.sampled_from(ROLES)
-messages = st.lists(st.builds(draft, st.text(max_size=3), roles), max_size=5).map(tuple)  # type: ignore[arg-type]
+messages = st.lists(st.builds(draft, st.text(max_size=3), roles), max_size=5).map(tuple)
 ids = st.builds("{}-{}".format, st.integers(1, 6), st.integers(1, 8))
 keys = (
     st.none()
@@ -189,7 +190,7 @@ def learn(index: set[Candidate], entry: OutboxEntry) -> None:
 def test_the_reference_itself_windows_as_the_semantics_say() -> None:
     reference = Reference(POLICY)
     reference.apply(Configure("a", Settings(max_messages=1), "replace"))
-    roles_of = ("assistant", "tool", "system", "user")
+    roles_of: tuple[Role, ...] = ("assistant", "tool", "system", "user")
     answer = reference.apply(Append("a", tuple(Draft(role, b"", 1) for role in roles_of)))
 
     assert (answer["evicted"], answer["total"]) == (2, 2)
