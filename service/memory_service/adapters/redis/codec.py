@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+from redis.exceptions import ResponseError
 
-from memory_service.errors import StorageFull, StorageUnavailable
+from memory_service.adapters.redis.faults import translate
+from memory_service.errors import Unavailable
 from memory_service.keys import Keys, parse_message_id, partition
 from memory_service.model import (
     CODES,
@@ -40,7 +42,8 @@ KEYED_DIGEST: Final = 14
 KEYED_BODY: Final = 6
 """Bytes of a request's digests that are kept: enough against chance, and small, since each stays for a day or more."""
 
-_OPERATION: Final = struct.Struct("<BBBHHQQQQ")
+_OPERATION: Final = struct.Struct("<BBBHH")
+_NUMBERS: Final = struct.Struct("<QQQQ")
 _DRAFT: Final = struct.Struct("<BIQ")
 _OUTCOME: Final = struct.Struct("<BBIHIHIHIHHBHBIH")
 _QUOTA: Final = struct.Struct("<BQQ")
@@ -52,7 +55,7 @@ _SET, _FOREVER, _PIN_GIVEN, _PIN_ON = 16, 32, 64, 128
 _INSTANT = _PIN_GIVEN
 _SYSTEM, _TTL = 1, 2
 _CREATED, _CHANGED, _REFRESHED, _DELETED, _BACKUP, _REPLAYED = 1, 2, 4, 8, 16, 128
-_FULL, _DAMAGED = 254, 255
+_SIMPLE = 128
 _QUOTAS: Final = ("", "threads", "bytes")
 _MODES: Final = {"replace": 1, "merge": 2, "create": 3}
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
@@ -118,7 +121,11 @@ def encode(mutation: Mutation | Touch, keys: Keys) -> Operation:
         flags |= _KEYED
         digest = guard.key.digest[:KEYED_DIGEST].ljust(KEYED_DIGEST, b"\0")
     where, extras = partition(mutation.thread), len(body.extra)
-    head = _OPERATION.pack(body.kind, flags, where, body.count, extras, guard.if_match or 0, *body.numbers)
+    numbers = (guard.if_match or 0, *body.numbers)
+    if any(numbers):
+        head = _OPERATION.pack(body.kind, flags, where, body.count, extras) + _NUMBERS.pack(*numbers)
+    else:
+        head = _OPERATION.pack(body.kind | _SIMPLE, flags, where, body.count, extras)
     if guard.key is not None and digest:
         head += digest + guard.key.body[:KEYED_BODY].ljust(KEYED_BODY, b"\0")
     head += body.drafts
@@ -207,10 +214,12 @@ def _draft(draft: Draft) -> bytes:
     return _DRAFT.pack(kind, draft.tokens, draft.expires_at or 0)
 
 
-def decode_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome | StorageFull | StorageUnavailable:
+def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Outcome | Unavailable:
     """What an operation decided, or the error that it alone met."""
-    if raw[0] >= _FULL:
-        return _failure(raw)
+    if isinstance(raw, ResponseError):
+        return translate(raw, write=True)
+    if len(raw) in _HEADER_SIZES:
+        return _appended(raw, epoch)
     code, flags, v0, v1, p0, p1, g0, g1, first, count, t0, t1, o0, o1, e0, e1 = _OUTCOME.unpack_from(raw)
     name = CODES[code]
     version, pos, incarnation = v0 | v1 << 32, p0 | p1 << 32, g0 | g1 << 32
@@ -249,11 +258,20 @@ def decode_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome | StorageF
     )
 
 
-def _failure(raw: bytes) -> StorageFull | StorageUnavailable:
-    text = raw[1:].decode(errors="replace")
-    if raw[0] == _FULL:
-        return StorageFull("Redis is out of memory and refuses writes", reason="StorageFull")
-    return StorageUnavailable(f"Redis could not apply the change: {text}", reason="Unreachable")
+def _appended(raw: bytes, epoch: str) -> Outcome:
+    """The outcome of a plain append, which answers with the header it left."""
+    header = decode_header(raw)
+    return Outcome(
+        version=header.version,
+        epoch=epoch,
+        pos=header.version,
+        changed=True,
+        incarnation=header.incarnation,
+        first_seq=header.seq,
+        count=1,
+        total=header.messages,
+        expires_at=header.expires_at,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +309,10 @@ class Header:
 
 _HEADER: Final = struct.Struct("<IHIHIHIHIHIHIIHIHIHIHIB")
 _SHORT: Final = struct.Struct("<IHIBIHIHIBIIIBB")
+SHORT_HEADER: Final = _SHORT.size
+LONG_HEADER: Final = _HEADER.size
+_HEADER_SIZES: Final = (SHORT_HEADER, LONG_HEADER)
+"""No outcome is as long as a header."""
 
 
 def decode_header(raw: bytes) -> Header:

@@ -6,9 +6,12 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+from memory_service.adapters.redis.codec import LONG_HEADER, SHORT_HEADER, decode_header
 from memory_service.model import OutboxEntry
 
 _HEAD: Final = struct.Struct("<BIHIHB")
+_LAST: Final = {6: SHORT_HEADER, 7: LONG_HEADER}
+"""Kinds that carry a header: how long it is."""
 _ADD: Final = struct.Struct("<IHIII")
 
 
@@ -21,12 +24,26 @@ def decode(entry_id: str, raw: bytes) -> Iterator[OutboxEntry]:
     """The operations of one stream entry, in order."""
     at = 6
     while at < len(raw):
+        if raw[at] in _LAST:
+            entry, at = _last(entry_id, raw, at)
+            yield entry
+            continue
         kind, pos, pos_high, g, g_high, length = _HEAD.unpack_from(raw, at)
         at += _HEAD.size
         thread = raw[at : at + length].decode()
         at += length
         entry, at = _body(raw, at, OutboxEntry(entry_id, pos | pos_high << 32, "gone", thread, g | g_high << 32), kind)
         yield entry
+
+
+def _last(entry_id: str, raw: bytes, at: int) -> tuple[OutboxEntry, int]:
+    """An added message that is told by its thread's header, and where the next operation starts."""
+    end = raw.index(0, at)
+    thread, header_at = raw[at + 1 : end].decode(), end + 1
+    after = header_at + _LAST[raw[at]]
+    header = decode_header(raw[header_at:after])
+    entry = OutboxEntry(entry_id, header.version, "add", thread, header.incarnation, first=header.seq, last=header.seq)
+    return entry, after
 
 
 def _body(raw: bytes, at: int, entry: OutboxEntry, kind: int) -> tuple[OutboxEntry, int]:

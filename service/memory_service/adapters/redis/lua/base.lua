@@ -21,6 +21,9 @@ local HEADER, SHORT = '<I6I6I6I6I6I6I4I4I2I6I6I6I4B', '<I6I5I6I6I5I4I4I5B'
 local SHORT_SIZE, FIVE_BYTES = 42, 1099511627776
 local PINNED, OWN_TTL, SETTINGS, DOCUMENT = 1, 2, 4, 8
 
+-- What is put in front of a message's tail: it begins with its tokens and id, so that an anchored match finds them.
+local STORED = '{"tokens":%d,"id":"%d-%d",'
+
 -- What an operation answers: numbers only, in one packed form that replies and idempotency records share.
 local OUTCOME = '<BBI6I6I6I4I2I3I3I6'
 local CREATED, CHANGED, REFRESHED, DELETED, BACKUP = 1, 2, 4, 8, 16

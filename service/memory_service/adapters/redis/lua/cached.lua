@@ -1,9 +1,18 @@
 -- Headers as the batch has them (batch.lua).
 
-local function fetch(key) return headers[key] end
+local function fetch(key)
+  local raw = latest[key]
+  if raw == nil then return current end
+  return raw
+end
 
 local function drop(key)
-  headers[key] = false
-  changed[key] = nil
+  latest[key] = false
+  for i = #writes - 1, 1, -2 do
+    if writes[i] == key then
+      table.remove(writes, i + 1)
+      table.remove(writes, i)
+    end
+  end
   call('UNLINK', key)
 end

@@ -1,7 +1,6 @@
 -- Module: the frame of every mutation: what was asked before, the thread as it is, the guards, then the operation's row.
 
 local MATCH, ABSENT = 1, 2
-local FULL, DAMAGED = 254, 255
 local present = unpack_header(string.rep('\0', SHORT_SIZE))
 
 local function run(op)
@@ -19,16 +18,15 @@ local function run(op)
   return answer
 end
 
--- A failure inside one operation is that operation's alone: Redis out of memory, or a thread whose keys are damaged.
+-- A failure inside one operation is that operation's alone: Redis out of memory, or a thread whose keys are damaged. The
+-- answer is an error reply then, and the header stays what it was.
 local function guarded(op)
-  local key = op.key
-  local raw, was_changed = headers[key], changed[key]
+  local before, size = latest[op.key], #writes
   local done, answer = pcall(run, op)
   if done then return answer end
-  headers[key], changed[key] = raw, was_changed
-  local text = type(answer) == 'table' and answer.err or tostring(answer)
-  local full = string.find(text, 'OOM', 1, true) ~= nil
-  return string.char(full and FULL or DAMAGED) .. text
+  latest[op.key] = before
+  for i = #writes, size + 1, -1 do writes[i] = nil end
+  return {err = type(answer) == 'table' and answer.err or tostring(answer)}
 end
 
 return {guarded = guarded}

@@ -4,18 +4,16 @@
 -- refusal, goes to the frame, with nothing written here before.
 
 local HEADS, DRAFT_SIZE, DRAFT = ARGV[4], 13, '<BI4I8'
-local keyed = #ARGV[3] > 0 and idempotency()
-
--- The stored form of a message.
-local function stored(tokens, g, seq, tail)
-  return string.format('{"tokens":%d,"id":"%d-%d",', tokens, g, seq) .. tail
-end
-
 local ID = '^{"tokens":(%d+),"id":"%d+%-(%d+)"'
 local TOOL = '^{"tokens":%d+,"id":"%d+%-%d+","role":"tool"'
+local keyed = #ARGV[3] > 0 and idempotency()
+local format, find_text, rpush = string.format, string.find, redis.pcall
+local lane_messages, lane_tokens, lane_bytes = 0, 0, 0
 
-local function plain_append(key, thread, at, tail)
-  local raw = headers[key]
+-- Answers the thread's new header, which says it all, unless an answer must be kept or a message left.
+local function plain_append(key, thread, partition, at, tail, digest)
+  local raw = latest[key]
+  if raw == nil then raw = current end
   if not raw then return nil end
   local kind, cost, due = unpack_from(DRAFT, HEADS, at)
   local g, version, expires, created, updated, next_due, seq, n, y, tokens, bytes, ttl, max, flags = unpack_values(raw)
@@ -30,23 +28,30 @@ local function plain_append(key, thread, at, tail)
   if n == max then
     local oldest = call('LRANGE', list, 0, 1)
     leaves = oldest[1]
-    if not leaves or oldest[2] and string.find(oldest[2], TOOL) then return nil end
+    if not leaves or oldest[2] and find_text(oldest[2], TOOL) then return nil end
     spent, cut = string.match(leaves, ID)
     cut = tonumber(cut)
   end
 
   seq = seq + 1
-  local item = stored(cost, g, seq, tail)
-  local reply = redis.pcall('RPUSH', list, item)
+  local item = format(STORED, cost, g, seq) .. tail
+  local reply = rpush('RPUSH', list, item)
   if type(reply) == 'table' then return nil end
-  local pos, messages, size, evicted = next_pos(), 1, #item, 0
+  local pos, messages, size, evicted = mem.pos + 1, 1, #item, 0
+  mem.pos = pos
   if leaves then
     call('LTRIM', list, 1, -1)
     messages, size, cost, evicted = 0, size - #leaves, cost - spent, 1
   end
-  n, tokens, bytes = n + messages, tokens + cost, bytes + size
-  keep(key, pack_values(g, pos, expires, created, now, 0, seq, n, 0, tokens, bytes, ttl, max, flags))
-  count(0, messages, cost, size)
-  emit_add(flags, g, thread, 0, seq, seq, cut)
+  n = n + messages
+  raw = pack_values(g, pos, expires, created, now, 0, seq, n, 0, tokens + cost, bytes + size, ttl, max, flags)
+  keep(key, raw)
+  lane_messages, lane_tokens, lane_bytes = lane_messages + messages, lane_tokens + cost, lane_bytes + size
+  if leaves then
+    emit_add(flags, g, thread, 0, seq, seq, cut)
+  else
+    emit_last(partition, thread, raw)
+    if not digest then return raw end
+  end
   return pack(OUTCOME, C_ok, CHANGED, pos, pos, g, seq, 1, n, evicted, expires)
 end

@@ -23,7 +23,7 @@ end
 
 local function add(b, h, tail, tokens, system, due)
   local seq = b.seq + 1
-  local item = stored(tokens, h.g, seq, tail)
+  local item = format(STORED, tokens, h.g, seq) .. tail
   local list = system and b.systems or b.items
   if list ~= NONE then
     list[#list + 1] = item

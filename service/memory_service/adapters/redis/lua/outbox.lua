@@ -1,7 +1,7 @@
 -- Outbox operations other than additions.
 
 local function emit(h, kind, thread, rest)
-  local list = outbox_of(h.flags)
+  local list = outbox_of(math.floor(h.flags / 64))
   list[#list + 1] = pack('<BI6I6Bc0', kind, mem.pos, h.g, #thread, thread)
   list[#list + 1] = rest
 end
