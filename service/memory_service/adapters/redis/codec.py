@@ -1,6 +1,6 @@
 """The packed forms that scripts and Python share: operations out, outcomes and headers back. Pure.
 
-The other end is lua/base.lua (header), lua/outcome.lua, lua/mutate.lua (operations), lua/memory.lua (counters, outbox).
+The other end is lua/mutate.lua (operations), lua/outcome.lua and lua/policy.lua; headers.py has a thread's header.
 Six-byte numbers travel as a four- and a two-byte half, because Python's struct has none of six.
 """
 
@@ -15,6 +15,7 @@ import msgspec
 from redis.exceptions import ResponseError
 
 from memory_service.adapters.redis.faults import translate
+from memory_service.adapters.redis.headers import HEADER_SIZES, decode_header
 from memory_service.errors import Unavailable
 from memory_service.keys import Keys, parse_message_id, partition
 from memory_service.model import (
@@ -62,7 +63,7 @@ _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 _REFRESHES: Final = {"never": 0, "write": 1, "read": 2}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """One mutation as the script takes it: its thread's header key, its head, what it brings, its digest if keyed."""
 
@@ -95,7 +96,7 @@ class Touch:
     guard: Guard = field(default_factory=Guard)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Body:
     """What an operation says beyond its thread and guard."""
 
@@ -218,7 +219,7 @@ def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Ou
     """What an operation decided, or the error that it alone met."""
     if isinstance(raw, ResponseError):
         return translate(raw, write=True)
-    if len(raw) in _HEADER_SIZES:
+    if len(raw) in HEADER_SIZES:
         return _appended(raw, epoch)
     code, flags, v0, v1, p0, p1, g0, g1, first, count, t0, t1, o0, o1, e0, e1 = _OUTCOME.unpack_from(raw)
     name = CODES[code]
@@ -271,72 +272,4 @@ def _appended(raw: bytes, epoch: str) -> Outcome:
         count=1,
         total=header.messages,
         expires_at=header.expires_at,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A thread's header as it is kept. Times in milliseconds, 0 for none."""
-
-    incarnation: int
-    version: int
-    expires: int
-    created: int
-    updated: int
-    next_due: int
-    seq: int
-    messages: int
-    system_messages: int
-    tokens: int
-    bytes: int
-    ttl: int
-    max_messages: int
-    flags: int
-
-    @property
-    def pinned(self) -> bool:
-        return bool(self.flags & 1)
-
-    @property
-    def own_ttl(self) -> bool:
-        return bool(self.flags & 2)
-
-    @property
-    def expires_at(self) -> int | None:
-        """When readers stop seeing the thread; None while pinned, or without expiry."""
-        return None if self.pinned or not self.expires else self.expires
-
-
-_HEADER: Final = struct.Struct("<IHIHIHIHIHIHIIHIHIHIHIB")
-_SHORT: Final = struct.Struct("<IHIBIHIHIBIIIBB")
-SHORT_HEADER: Final = _SHORT.size
-LONG_HEADER: Final = _HEADER.size
-_HEADER_SIZES: Final = (SHORT_HEADER, LONG_HEADER)
-"""No outcome is as long as a header."""
-
-
-def decode_header(raw: bytes) -> Header:
-    """A header as lua/base.lua packs it, in its long or its short form."""
-    if len(raw) == _SHORT.size:
-        g, gh, v, vh, e, eh, c, ch, u, uh, seq, tokens, b, bh, flags = _SHORT.unpack(raw)
-        incarnation, created = g | gh << 32, c | ch << 32
-        version, updated = incarnation + (v | vh << 32), created + (u | uh << 32)
-        size = b | bh << 32
-        return Header(incarnation, version, e | eh << 32, created, updated, 0, seq, seq, 0, tokens, size, 0, 0, flags)
-    g, gh, v, vh, e, eh, c, ch, u, uh, d, dh, seq, n, y, t, th, b, bh, own, ownh, most, flags = _HEADER.unpack(raw)
-    return Header(
-        g | gh << 32,
-        v | vh << 32,
-        e | eh << 32,
-        c | ch << 32,
-        u | uh << 32,
-        d | dh << 32,
-        seq,
-        n,
-        y,
-        t | th << 32,
-        b | bh << 32,
-        own | ownh << 32,
-        most,
-        flags,
     )

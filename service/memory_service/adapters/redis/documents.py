@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.connection import Argument, Connection
+from memory_service.adapters.redis.headers import decode_header
 from memory_service.adapters.redis.reading import milliseconds
 from memory_service.keys import Keys, partition
 from memory_service.model import Outcome, WorkingDocument
@@ -58,5 +59,5 @@ def _place(thread: str | None, owner: str | None) -> tuple[str, str]:
 def _lives(raw: bytes | None, now: int) -> bool:
     if raw is None:
         return False
-    expires_at = codec.decode_header(raw).expires_at
+    expires_at = decode_header(raw).expires_at
     return expires_at is None or expires_at > now

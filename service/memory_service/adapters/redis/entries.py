@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from memory_service.adapters.redis.codec import LONG_HEADER, SHORT_HEADER, decode_header
+from memory_service.adapters.redis.headers import LONG_HEADER, SHORT_HEADER, decode_header
 from memory_service.model import OutboxEntry
 
 _HEAD: Final = struct.Struct("<BIHIHB")

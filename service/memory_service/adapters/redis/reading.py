@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from memory_service.adapters.redis.codec import Header, decode_header
 from memory_service.adapters.redis.connection import Connection
+from memory_service.adapters.redis.headers import Header, decode_header
 from memory_service.keys import Keys, parse_message_id
 from memory_service.model import Facts, MessagePage, Slice
 

@@ -11,6 +11,7 @@ from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.batching import Batcher
 from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.adapters.redis.documents import Documents
+from memory_service.adapters.redis.headers import decode_header
 from memory_service.adapters.redis.listing import Lister
 from memory_service.adapters.redis.owners import Owners
 from memory_service.adapters.redis.reading import Due, Reader, message_numbers, milliseconds
@@ -86,7 +87,7 @@ class RedisThreadStore:
         clock, raw = await self._connection.pipeline([("TIME",), ("GET", self._keys.header(thread))])
         if raw is None:
             return False
-        header, now = codec.decode_header(raw), milliseconds(clock)
+        header, now = decode_header(raw), milliseconds(clock)
         ttl = header.ttl if header.own_ttl else policy.ttl_ms
         if header.pinned or not would_move(policy, now=now, created=header.created, expires=header.expires, ttl_ms=ttl):
             return False
