@@ -2,8 +2,8 @@
 
     python bench/redis_append.py [--server redis|valkey] [--appends N] [--threads-index N]
 
-Prints one table. Machines are noisy: each row is the median of five runs, beside the lowest. `--threads-index 1000000` also fills a
-memory with that many threads and times its gauges (a minute or two).
+Prints one table. Machines are noisy: each row is the median of five runs, beside the lowest.
+`--threads-index 1000000` also fills a memory with that many threads and times its gauges (a minute or two).
 """
 
 from __future__ import annotations
