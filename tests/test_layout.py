@@ -18,6 +18,9 @@ TRACKED = [
 STANDARD = {"secrets", "http", "types", "select", "resource", "queue", "operator", "signal", "token", "calendar"}
 MACHINE = re.compile(r"/(?:work|root|home/\w+)/(?!\.)[\w.-]+/")
 REGISTRY = re.compile(r"(?:index-url|goproxy|registry)\s*[=:]\s*[\"']?https?://", re.IGNORECASE)
+REGISTRY_HOST = re.compile(
+    r"https?://[a-z.]*(?:pypi|golang|npmjs|debian|crates|maven)[a-z.]*\.(?:org|io|com)", re.IGNORECASE
+)
 BINARY = {".png", ".onnx", ".whl", ".tgz"}
 
 
@@ -46,6 +49,7 @@ def test_nothing_names_a_machine_or_a_registry_host() -> None:
         if path.suffix not in BINARY and path.parts[:2] != ("tests", "seeds"):
             assert not MACHINE.search(contents(path)), path
             assert not REGISTRY.search(contents(path)), path
+            assert not REGISTRY_HOST.search(contents(path)), path
 
 
 def test_every_package_is_typed_and_in_the_distribution() -> None:
