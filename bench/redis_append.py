@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from memory_service.adapters.redis.connection import Connection
 from memory_service.adapters.redis.store import RedisThreadStore
 from memory_service.adapters.redis.stores import RedisStores
-from memory_service.model import Append, Configure, Draft, Guard, IdempotencyKey, Outcome, Settings
+from memory_service.model.mutations import Append, Configure, Outcome
+from memory_service.model.values import Draft, Guard, IdempotencyKey, Settings
 from memory_service.policies.retention import Policy
 
 from tests.contracts.store.servers import Server, binaries, running

@@ -13,7 +13,7 @@ from typing import Final
 
 from memory_crd import names
 
-from memory_service.model import PARTITIONS
+from memory_service.model.values import PARTITIONS
 
 _THREAD = re.compile(r"(?!__)(?!\.+\Z)[A-Za-z0-9_:\-@.]{1,255}(?<!__)", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9_:\-@.|+=~]{1,255}", re.ASCII)

@@ -9,32 +9,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from memory_service.model import PARTITIONS as PARTITIONS
-from memory_service.model import (
-    Audience,
-    Candidate,
-    Checked,
-    DeadLetter,
-    Expired,
+from memory_service.model.facts import (
     Facts,
     Forgotten,
-    LiveText,
     MessagePage,
-    Mutation,
-    OutboxEntry,
-    Outcome,
     Owner,
-    Point,
-    Proposals,
-    QueryVectors,
-    Removals,
-    Search,
     Slice,
     ThreadPage,
     ThreadQuery,
     Totals,
     WorkingDocument,
 )
+from memory_service.model.mutations import Mutation, Outcome
+from memory_service.model.outbox import DeadLetter, Expired, LiveText, OutboxEntry
+from memory_service.model.search import Audience, Candidate, Checked, Point, Proposals, QueryVectors, Removals, Search
+from memory_service.model.values import PARTITIONS as PARTITIONS
 
 if TYPE_CHECKING:  # the HTTP process never loads numpy: 25 MiB it has no use for
     import numpy as np

@@ -19,7 +19,9 @@ from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.errors import VectorUnavailable
 from memory_service.metrics import WORKER, Families
-from memory_service.model import Append, Delete, Draft, Outcome, QueryVectors, Role
+from memory_service.model.mutations import Append, Delete, Outcome
+from memory_service.model.search import QueryVectors
+from memory_service.model.values import Draft, Role
 from memory_service.operations import moments
 from memory_service.operations.recall import RecallAnswer, RecallRequest, recall
 from memory_service.operations.registry import OpenMemory

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_service.keys import Keys, parse_message_id, partition, valid_owner, valid_thread
-from memory_service.model import PARTITIONS
+from memory_service.model.values import PARTITIONS
 
 THREAD_CHARACTERS = "ABCxyz019_:-@."
 

@@ -13,8 +13,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import UNSET as KEEP
-from memory_service.model import Guard, Outcome, Settings, Slice, ThreadType, Unset
+from memory_service.model.facts import Slice
+from memory_service.model.mutations import Outcome
+from memory_service.model.values import UNSET as KEEP
+from memory_service.model.values import Guard, Settings, ThreadType, Unset
 from memory_service.operations import history, privacy, threads
 from memory_service.operations.messages import NewMessage
 from memory_service.operations.stored import decode

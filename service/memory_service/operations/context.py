@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from memory_service.errors import EmbedderUnavailable, VectorUnavailable
-from memory_service.model import Facts, Slice, WorkingDocument
+from memory_service.model.facts import Facts, Slice, WorkingDocument
 from memory_service.operations.catching_up import caught_up
 from memory_service.operations.recall import (
     DEFAULT_TIMEOUT_MS,

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from memory_service.errors import Fault
-from memory_service.model import ROLES, FieldFilter
+from memory_service.model.search import FieldFilter
+from memory_service.model.values import ROLES
 from memory_service.operations import moments
 
 if TYPE_CHECKING:

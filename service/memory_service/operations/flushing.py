@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import Draft, Flush, Guard, Outcome, Slice
+from memory_service.model.facts import Slice
+from memory_service.model.mutations import Flush, Outcome
+from memory_service.model.values import Draft, Guard
 from memory_service.operations import moments
 from memory_service.operations.messages import NewMessage, drafts
 from memory_service.operations.outcomes import settle

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from memory_crd.status import Reason
 
 from memory_service.errors import EmbedderUnavailable, Unavailable
-from memory_service.model import Audit, Check, Status, Totals
+from memory_service.model.facts import Check, Status, Totals
+from memory_service.model.outbox import Audit
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory

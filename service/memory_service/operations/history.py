@@ -6,18 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memory_service.errors import Refused
-from memory_service.model import (
-    Append,
-    Clear,
-    DeleteMessage,
-    Guard,
-    MessagePage,
-    Outcome,
-    Replace,
-    Restore,
-    SetMessageTtl,
-    Slice,
-)
+from memory_service.model.facts import MessagePage, Slice
+from memory_service.model.mutations import Append, Clear, DeleteMessage, Outcome, Replace, Restore, SetMessageTtl
+from memory_service.model.values import Guard
 from memory_service.operations.messages import NewMessage, received
 from memory_service.operations.outcomes import settle
 from memory_service.operations.threads import NewExpiry

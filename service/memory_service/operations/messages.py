@@ -13,7 +13,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import Draft, Guard, Outcome, Role
+from memory_service.model.mutations import Outcome
+from memory_service.model.values import Draft, Guard, Role
 from memory_service.operations import moments, privacy
 from memory_service.operations.words import Duration, Expiry, Moment
 from memory_service.policies.tokens import estimate

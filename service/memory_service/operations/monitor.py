@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from memory_service.model import Check
+from memory_service.model.facts import Check
 from memory_service.operations.health import Health, Worker, ask_worker, judge, storage_of
 from memory_service.operations.registry import Held, OpenMemory, Registry
 

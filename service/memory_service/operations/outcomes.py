@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from memory_service.errors import Refused
-from memory_service.model import Outcome
+from memory_service.model.mutations import Outcome
 
 
 def settle(outcome: Outcome) -> Outcome:

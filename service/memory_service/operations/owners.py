@@ -12,7 +12,7 @@ from memory_service.operations.catching_up import caught_up
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from memory_service.model import Forgotten, Owner
+    from memory_service.model.facts import Forgotten, Owner
     from memory_service.operations.registry import OpenMemory
 
 SETTLE_MS: Final = 10_000

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from memory_service.errors import DefinitionNotLoaded, Fault, Refused
-from memory_service.model import UNSET, Cleaned, Guard, Outcome, Settings
+from memory_service.model.mutations import Cleaned, Outcome
+from memory_service.model.values import UNSET, Guard, Settings
 from memory_service.policies.redaction import Effort, Redactor, TooCostly, redactor
 
 if TYPE_CHECKING:

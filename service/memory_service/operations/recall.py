@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from memory_service.errors import EmbedderUnavailable, Fault, Refused, Unavailable, VectorUnavailable
-from memory_service.model import Audience, Candidate, Checked, FieldFilter, Proposals, QueryVectors, Search
+from memory_service.model.search import Audience, Candidate, Checked, FieldFilter, Proposals, QueryVectors, Search
 from memory_service.operations import privacy
 from memory_service.operations.catching_up import caught_up
 from memory_service.operations.scan import scan

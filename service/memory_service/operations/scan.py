@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from memory_service.model import Audience, FieldFilter, Proposals
+from memory_service.model.search import Audience, FieldFilter, Proposals
 from memory_service.operations import filters as message_filters
 from memory_service.operations import moments
 from memory_service.operations.stored import StoredMessage, decode

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memory_service.errors import VectorUnavailable
-from memory_service.model import Totals
+from memory_service.model.facts import Totals
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory

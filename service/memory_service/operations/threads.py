@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from memory_service.model import Configure, Delete, Facts, Guard, Outcome, Settings, SetTtl, ThreadPage, ThreadQuery
+from memory_service.model.facts import Facts, ThreadPage, ThreadQuery
+from memory_service.model.mutations import Configure, Delete, Outcome, SetTtl
+from memory_service.model.values import Guard, Settings
 from memory_service.operations import privacy
 from memory_service.operations.outcomes import settle
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from memory_service.errors import Refused
-from memory_service.model import Audit, DeadLetter
+from memory_service.model.outbox import Audit, DeadLetter
 
 if TYPE_CHECKING:
     from memory_service.operations.health import Worker

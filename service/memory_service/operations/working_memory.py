@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import WorkingDocument
+from memory_service.model.facts import WorkingDocument
 from memory_service.operations import privacy
 from memory_service.operations.outcomes import settle
 from memory_service.policies import documents

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from memory_service.model import Candidate, Proposals
+from memory_service.model.search import Candidate, Proposals
 
 Mode = Literal["hybrid", "dense", "keyword"]
 

@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import Facts, Guard, Outcome
+from memory_service.model.facts import Facts
+from memory_service.model.mutations import Outcome
+from memory_service.model.values import Guard
 from memory_service.operations import moments
-from memory_service.web import schemas
+from memory_service.web import results
 from memory_service.web.call import Call, Reply
 
 encode = msgspec.json.Encoder().encode
-Done = TypeVar("Done", bound=schemas.Mutated)
+Done = TypeVar("Done", bound=results.Mutated)
 
 
 def ok(answer: Any, status: int = 200) -> Reply:
@@ -37,7 +39,7 @@ def guard(call: Call) -> Guard:
     return Guard(if_match=call.if_match, if_absent=call.if_absent, dry_run=dry, key=None if dry else call.key)
 
 
-def mutated(call: Call, outcome: Outcome, answer: schemas.Mutated, *, status: int = 200, etag: bool = True) -> Reply:
+def mutated(call: Call, outcome: Outcome, answer: results.Mutated, *, status: int = 200, etag: bool = True) -> Reply:
     """The answer of a mutation, with its version, its position in the log, and whether it is a replay."""
     dry = dry_run(call)
     if dry:
@@ -70,9 +72,9 @@ def trail(outcome: Outcome, dry: bool) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def thread_facts(facts: Facts) -> schemas.ThreadFacts:
+def thread_facts(facts: Facts) -> results.ThreadFacts:
     """Facts as callers read them."""
-    return schemas.ThreadFacts(
+    return results.ThreadFacts(
         thread=facts.thread,
         exists=facts.exists,
         type=facts.type,  # type: ignore[arg-type]  # the store keeps what was validated on the way in

@@ -16,7 +16,8 @@ from memory_service.errors import Fault, Refused
 from memory_service.web.body import MAX_BYTES
 
 if TYPE_CHECKING:
-    from memory_service.model import IdempotencyKey, Outcome
+    from memory_service.model.mutations import Outcome
+    from memory_service.model.values import IdempotencyKey
     from memory_service.operations.registry import OpenMemory
     from memory_service.web.timing import Spans
 

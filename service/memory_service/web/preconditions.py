@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from memory_service.errors import Fault
-from memory_service.model import IdempotencyKey
+from memory_service.model.values import IdempotencyKey
 
 if TYPE_CHECKING:
     from memory_service.web.call import Call

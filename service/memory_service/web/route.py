@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from memory_service.errors import Fault
-from memory_service.web import schemas
+from memory_service.web import requests
 from memory_service.web.readers import reader
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Route:
     summary: str
     handler: Handler
     answer: Any
-    query: type[schemas.Query] = schemas.NoQuery
+    query: type[requests.Query] = requests.NoQuery
     body: Body | None = None
     codes: tuple[str, ...] = ()
     guarded: bool = False

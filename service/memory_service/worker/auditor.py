@@ -12,7 +12,8 @@ from typing import Final
 
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.errors import Unavailable
-from memory_service.model import Audit, Removals
+from memory_service.model.outbox import Audit
+from memory_service.model.search import Removals
 from memory_service.worker.keeper import Keeper, enqueue_thread
 from memory_service.worker.lease import UPKEEP, Lease, LeaseLost
 from memory_service.worker.subject import Subject

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from memory_crd.status import Reason
 
 from memory_service.errors import Unavailable
-from memory_service.model import Check
+from memory_service.model.facts import Check
 
 Part = Literal["vector", "embedder", "index"]
 PENDING: Final = Check("degraded", Reason.LOADING, "not tried yet")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from memory_service.model import Candidate, OutboxEntry, Removals
+from memory_service.model.outbox import OutboxEntry
+from memory_service.model.search import Candidate, Removals
 
 
 @dataclass(frozen=True, slots=True)

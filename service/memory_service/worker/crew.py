@@ -18,7 +18,7 @@ from memory_crd.status import Reason
 
 from memory_service.errors import Unavailable
 from memory_service.metrics import Families
-from memory_service.model import Audit
+from memory_service.model.outbox import Audit
 from memory_service.worker.auditor import Auditor
 from memory_service.worker.backoff import Backoff
 from memory_service.worker.indexer import Indexer

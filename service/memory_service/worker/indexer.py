@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from memory_service.errors import EmbedderUnavailable, StorageUnavailable, Unavailable, VectorUnavailable
-from memory_service.model import PARTITIONS, Candidate, DeadLetter, LiveText, Removals
+from memory_service.model.outbox import DeadLetter, LiveText
+from memory_service.model.search import Candidate, Removals
+from memory_service.model.values import PARTITIONS
 from memory_service.worker import pointing
 from memory_service.worker.backoff import Backoff
 from memory_service.worker.coalesce import coalesce

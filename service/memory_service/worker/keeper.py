@@ -15,7 +15,8 @@ from typing import Final
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.versions import Built, Survey, Versions
 from memory_service.errors import VectorUnavailable
-from memory_service.model import Candidate, Slice
+from memory_service.model.facts import Slice
+from memory_service.model.search import Candidate
 from memory_service.ports import VectorWriter
 from memory_service.worker.lease import UPKEEP, Lease
 from memory_service.worker.subject import Subject

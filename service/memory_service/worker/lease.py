@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from memory_service.errors import ServiceError, Unavailable
-from memory_service.model import PARTITIONS
+from memory_service.model.values import PARTITIONS
 from memory_service.ports import Outbox
 
 LEASE_MS: Final = 15_000

@@ -12,7 +12,8 @@ import msgspec
 
 from memory_service.adapters.embedders import words
 from memory_service.errors import EmbedderUnavailable, TextRefused
-from memory_service.model import DeadLetter, LiveText, Point
+from memory_service.model.outbox import DeadLetter, LiveText
+from memory_service.model.search import Point
 from memory_service.operations import moments
 from memory_service.operations.filters import indexable
 from memory_service.operations.stored import StoredMessage, decode

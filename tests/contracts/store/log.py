@@ -11,17 +11,10 @@ import msgspec
 from memory_service.adapters.redis.outbox import RedisOutbox
 from memory_service.adapters.redis.store import RedisThreadStore
 from memory_service.adapters.redis.stores import RedisStores
-from memory_service.model import (
-    Append,
-    Draft,
-    Guard,
-    IdempotencyKey,
-    MessagePage,
-    OutboxEntry,
-    Outcome,
-    Role,
-    Slice,
-)
+from memory_service.model.facts import MessagePage, Slice
+from memory_service.model.mutations import Append, Outcome
+from memory_service.model.outbox import OutboxEntry
+from memory_service.model.values import Draft, Guard, IdempotencyKey, Role
 from memory_service.policies.retention import Policy
 
 from tests.contracts.store.servers import Server

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from memory_service.model import (
-    UNSET,
-    Append,
-    Clear,
-    Configure,
-    Delete,
-    DeleteMessage,
-    Draft,
-    Mutation,
-    Replace,
-    Restore,
-    Settings,
-)
+from memory_service.model.mutations import Append, Clear, Configure, Delete, DeleteMessage, Mutation, Replace, Restore
+from memory_service.model.values import UNSET, Draft, Settings
 from memory_service.policies.retention import Policy
 
 Answer = dict[str, object]

@@ -9,27 +9,11 @@ from dataclasses import replace
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from memory_service.model import (
-    UNSET,
-    Append,
-    Audience,
-    Candidate,
-    Clear,
-    Configure,
-    Delete,
-    DeleteMessage,
-    Draft,
-    Guard,
-    IdempotencyKey,
-    Mutation,
-    OutboxEntry,
-    Replace,
-    Restore,
-    Role,
-    Settings,
-    Slice,
-    ThreadQuery,
-)
+from memory_service.model.facts import Slice, ThreadQuery
+from memory_service.model.mutations import Append, Clear, Configure, Delete, DeleteMessage, Mutation, Replace, Restore
+from memory_service.model.outbox import OutboxEntry
+from memory_service.model.search import Audience, Candidate
+from memory_service.model.values import UNSET, Draft, Guard, IdempotencyKey, Role, Settings
 from memory_service.policies.retention import Policy
 
 from tests.contracts.store.log import HOUR, Log, draft

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from memory_service.model import Delete, Outcome, WorkingDocument
+from memory_service.model.facts import WorkingDocument
+from memory_service.model.mutations import Delete, Outcome
 
 from tests.contracts.store.log import HOUR, Log
 

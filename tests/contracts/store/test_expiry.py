@@ -5,20 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from memory_service.model import (
-    Append,
-    Audience,
-    Candidate,
-    Clear,
-    Configure,
-    Delete,
-    Guard,
-    Replace,
-    SetMessageTtl,
-    Settings,
-    SetTtl,
-    ThreadQuery,
-)
+from memory_service.model.facts import ThreadQuery
+from memory_service.model.mutations import Append, Clear, Configure, Delete, Replace, SetMessageTtl, SetTtl
+from memory_service.model.search import Audience, Candidate
+from memory_service.model.values import Guard, Settings
 
 from tests.contracts.store.log import HOUR, Log, draft, drafts
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from memory_service.model import Append, Configure, Flush, Guard, SetMessageTtl, Settings
+from memory_service.model.mutations import Append, Configure, Flush, SetMessageTtl
+from memory_service.model.values import Guard, Settings
 
 from tests.contracts.store.log import HOUR, Log, draft, keyed
 

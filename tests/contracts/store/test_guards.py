@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from memory_service.model import Clear, Configure, Delete, Guard, Replace, Restore, Settings, SetTtl
+from memory_service.model.mutations import Clear, Configure, Delete, Replace, Restore, SetTtl
+from memory_service.model.values import Guard, Settings
 
 from tests.contracts.store.log import HOUR, Log, drafts, keyed
 

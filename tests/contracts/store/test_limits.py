@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from memory_service.model import Append, Clear, Configure, Delete, Guard, Replace, Settings
+from memory_service.model.mutations import Append, Clear, Configure, Delete, Replace
+from memory_service.model.values import Guard, Settings
 
 from tests.contracts.store.log import Log, draft, drafts
 

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 from memory_service.errors import Refused
-from memory_service.model import Configure, Delete, Facts, Settings, SetTtl, ThreadQuery
+from memory_service.model.facts import Facts, ThreadQuery
+from memory_service.model.mutations import Configure, Delete, SetTtl
+from memory_service.model.values import Settings
 
 from tests.contracts.store.log import HOUR, Log, draft
 

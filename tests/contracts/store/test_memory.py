@@ -10,7 +10,8 @@ import pytest
 from memory_service.adapters.redis.connection import Target
 from memory_service.adapters.redis.stores import RedisStores
 from memory_service.errors import StorageFull, StorageUnavailable
-from memory_service.model import Clear, Configure, Delete, Guard, Settings, SetTtl
+from memory_service.model.mutations import Clear, Configure, Delete, SetTtl
+from memory_service.model.values import Guard, Settings
 
 from tests.contracts.store.log import HOUR, Log, draft, keyed
 from tests.contracts.store.servers import TENANT, Server, running

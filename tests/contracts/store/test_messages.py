@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from memory_service.model import Append, Clear, Delete, DeleteMessage, Guard, Mutation, Outcome, Replace, Restore, Slice
+from memory_service.model.facts import Slice
+from memory_service.model.mutations import Append, Clear, Delete, DeleteMessage, Mutation, Outcome, Replace, Restore
+from memory_service.model.values import Guard
 
 from tests.contracts.store.log import HOUR, Log, draft, drafts, texts
 

@@ -8,19 +8,10 @@ import time
 import pytest
 from memory_service.errors import Refused
 from memory_service.keys import partition
-from memory_service.model import (
-    Append,
-    Candidate,
-    Clear,
-    Configure,
-    DeadLetter,
-    Delete,
-    DeleteMessage,
-    OutboxEntry,
-    Replace,
-    Settings,
-    SetTtl,
-)
+from memory_service.model.mutations import Append, Clear, Configure, Delete, DeleteMessage, Replace, SetTtl
+from memory_service.model.outbox import DeadLetter, OutboxEntry
+from memory_service.model.search import Candidate
+from memory_service.model.values import Settings
 
 from tests.contracts.store.log import Log, draft, drafts, texts
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from memory_service.model import Clear, Configure, Delete, Forgotten, Restore, Settings
+from memory_service.model.facts import Forgotten
+from memory_service.model.mutations import Clear, Configure, Delete, Restore
+from memory_service.model.values import Settings
 
 from tests.contracts.store.log import Log
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from memory_service.model import Audience, Candidate, Clear, Configure, Delete, DeleteMessage, Settings
+from memory_service.model.mutations import Clear, Configure, Delete, DeleteMessage
+from memory_service.model.search import Audience, Candidate
+from memory_service.model.values import Settings
 
 from tests.contracts.store.log import Log, draft, texts
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from memory_service.model import Clear, Configure, Settings, SetTtl
+from memory_service.model.mutations import Clear, Configure, SetTtl
+from memory_service.model.values import Settings
 
 from tests.contracts.store.log import HOUR, Log
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from memory_service.adapters.vectors.index import QdrantIndex
-from memory_service.model import Candidate, Guard, Removals
+from memory_service.model.search import Candidate, Removals
+from memory_service.model.values import Guard
 from memory_service.operations.flushing import flush
 from memory_service.operations.keyed import reports
 from memory_service.operations.keyed.task import HealthConfig, StatsConfig

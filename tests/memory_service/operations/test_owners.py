@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
-from memory_service.model import PARTITIONS, Configure, DeadLetter, Settings
+from memory_service.model.mutations import Configure
+from memory_service.model.outbox import DeadLetter
+from memory_service.model.values import PARTITIONS, Settings
 from memory_service.operations import owners
 
 from tests.contracts.store.servers import TENANT

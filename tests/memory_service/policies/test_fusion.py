@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_service.model import Candidate, Proposals
+from memory_service.model.search import Candidate, Proposals
 from memory_service.policies.fusion import Signal, fuse, normalised
 
 A, B, C = Candidate("a", 1, 1), Candidate("b", 2, 1), Candidate("c", 3, 1)

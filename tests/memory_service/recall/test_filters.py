@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_crd.memory import Filterable
-from memory_service.model import FieldFilter
+from memory_service.model.search import FieldFilter
 from memory_service.operations.filters import indexable, matches, parse
 
 DECLARED = [

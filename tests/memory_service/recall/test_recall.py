@@ -5,7 +5,10 @@ import time
 
 import pytest
 from memory_service.errors import EmbedderUnavailable, Refused, StorageUnavailable, Timeout, VectorUnavailable
-from memory_service.model import Configure, Delete, DeleteMessage, FieldFilter, Replace, Settings, Slice
+from memory_service.model.facts import Slice
+from memory_service.model.mutations import Configure, Delete, DeleteMessage, Replace
+from memory_service.model.search import FieldFilter
+from memory_service.model.values import Settings
 
 from tests.contracts.store.servers import binaries, running
 from tests.memory_service.conftest import MakeRig

@@ -9,7 +9,16 @@ from memory_service.adapters.vectors.points import condition, field, point_id
 from memory_service.adapters.vectors.rest import NotThere, VectorStore, _fault
 from memory_service.adapters.vectors.versions import Shape, Versions
 from memory_service.errors import VectorUnavailable
-from memory_service.model import Audience, Candidate, FieldFilter, Point, Proposals, Removals, Search, SparseVector
+from memory_service.model.search import (
+    Audience,
+    Candidate,
+    FieldFilter,
+    Point,
+    Proposals,
+    Removals,
+    Search,
+    SparseVector,
+)
 
 from tests.memory_service.parts import VectorsServer
 

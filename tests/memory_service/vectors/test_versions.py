@@ -7,7 +7,7 @@ import pytest
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.adapters.vectors.versions import Shape, Versions
-from memory_service.model import Candidate, Point
+from memory_service.model.search import Candidate, Point
 
 SHAPE = Shape(3, "test", "bm25")
 OTHER = replace(SHAPE, dimensions=4)

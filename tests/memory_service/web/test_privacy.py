@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_crd.errors import InvalidMemory
 from memory_service.errors import DefinitionNotLoaded
-from memory_service.model import Guard
+from memory_service.model.values import Guard
 from memory_service.operations import history
 from memory_service.operations.messages import NewMessage
 from redis.asyncio import Redis

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from memory_service.model import PARTITIONS, DeadLetter
+from memory_service.model.outbox import DeadLetter
+from memory_service.model.values import PARTITIONS
 
 from tests.memory_service.web.harness import Api, problem
 

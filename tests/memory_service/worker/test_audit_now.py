@@ -8,7 +8,8 @@ import pytest
 from memory_service.adapters.embedders.remote import WorkerSocket
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.errors import EmbedderUnavailable, Refused, VectorUnavailable
-from memory_service.model import Audit, Candidate, Point
+from memory_service.model.outbox import Audit
+from memory_service.model.search import Candidate, Point
 from memory_service.worker.lease import UPKEEP
 
 from tests.contracts.store.servers import TENANT

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from memory_service.adapters.vectors.index import QdrantIndex
-from memory_service.model import Candidate, Point, Removals
+from memory_service.model.search import Candidate, Point, Removals
 from memory_service.worker.auditor import Audit, Auditor
 from memory_service.worker.keeper import Keeper
 from memory_service.worker.lease import UPKEEP, LeaseLost

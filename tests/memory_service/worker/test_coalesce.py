@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_service.model import Candidate, OutboxEntry, Removals
+from memory_service.model.outbox import OutboxEntry
+from memory_service.model.search import Candidate, Removals
 from memory_service.worker.coalesce import Work, coalesce
 
 Points = dict[tuple[int, int], str | None]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from memory_service.errors import EmbedderUnavailable, TextRefused
-from memory_service.model import Delete
+from memory_service.model.mutations import Delete
 from memory_service.worker.indexer import Indexer
 from memory_service.worker.keeper import Keeper
 

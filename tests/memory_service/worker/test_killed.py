@@ -8,7 +8,8 @@ import signal
 import pytest
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.errors import VectorUnavailable
-from memory_service.model import Delete, DeleteMessage, Slice
+from memory_service.model.facts import Slice
+from memory_service.model.mutations import Delete, DeleteMessage
 
 from tests.contracts.store.servers import TENANT
 from tests.memory_service.rig import Rig, eventually

@@ -8,7 +8,8 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 from memory_crd.memory import Spec
-from memory_service.model import Guard, QueryVectors
+from memory_service.model.search import QueryVectors
+from memory_service.model.values import Guard
 from memory_service.operations import history
 from memory_service.operations.messages import NewMessage
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from memory_service.adapters.vectors.versions import Versions
-from memory_service.model import Delete, FieldFilter
+from memory_service.model.mutations import Delete
+from memory_service.model.search import FieldFilter
 from memory_service.worker.embedding import Embedders
 from memory_service.worker.keeper import Keeper
 

@@ -16,7 +16,9 @@ import msgspec
 from memory_crd.status import Reason
 
 from memory_service.errors import EmbedderUnavailable, Refused, StorageUnavailable, Timeout, VectorUnavailable
-from memory_service.model import Audit, Check, QueryVectors, SparseVector
+from memory_service.model.facts import Check
+from memory_service.model.outbox import Audit
+from memory_service.model.search import QueryVectors, SparseVector
 
 QUERY_SECONDS: Final = 1.5
 """A question that takes longer to embed is asked by words instead."""

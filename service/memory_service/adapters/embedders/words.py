@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
-from memory_service.model import SparseVector
+from memory_service.model.search import SparseVector
 from memory_service.policies.sparse import spaced
 
 if TYPE_CHECKING:

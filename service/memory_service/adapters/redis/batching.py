@@ -11,7 +11,7 @@ from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.connection import Connection
 from memory_service.errors import StorageUnavailable
 from memory_service.keys import Keys
-from memory_service.model import Outcome
+from memory_service.model.mutations import Outcome
 from memory_service.policies.retention import Policy
 
 MOST: Final = 32

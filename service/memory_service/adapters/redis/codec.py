@@ -18,25 +18,22 @@ from memory_service.adapters.redis.faults import translate
 from memory_service.adapters.redis.headers import HEADER_SIZES, decode_header
 from memory_service.errors import Unavailable
 from memory_service.keys import Keys, parse_message_id, partition
-from memory_service.model import (
+from memory_service.model.mutations import (
     CODES,
-    UNSET,
     Append,
     Clear,
     Configure,
     Delete,
     DeleteMessage,
-    Draft,
     Flush,
-    Guard,
     Mutation,
     Outcome,
     Replace,
     Restore,
     SetMessageTtl,
-    Settings,
     SetTtl,
 )
+from memory_service.model.values import UNSET, Draft, Guard, Settings
 from memory_service.policies.retention import Policy
 
 KEYED_DIGEST: Final = 14

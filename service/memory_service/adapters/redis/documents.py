@@ -7,7 +7,8 @@ from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.adapters.redis.headers import decode_header
 from memory_service.adapters.redis.reading import milliseconds
 from memory_service.keys import Keys, partition
-from memory_service.model import Outcome, WorkingDocument
+from memory_service.model.facts import WorkingDocument
+from memory_service.model.mutations import Outcome
 from memory_service.policies.retention import Policy
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from memory_service.adapters.redis.headers import LONG_HEADER, SHORT_HEADER, decode_header
-from memory_service.model import OutboxEntry
+from memory_service.model.outbox import OutboxEntry
 
 _HEAD: Final = struct.Struct("<BIHIHB")
 _LAST: Final = {6: SHORT_HEADER, 7: LONG_HEADER}

@@ -17,7 +17,7 @@ from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.adapters.redis.reading import PAGE_BYTES, Due, alive, facts_of, milliseconds
 from memory_service.errors import Fault, Refused
 from memory_service.keys import Keys
-from memory_service.model import Facts, ThreadPage, ThreadQuery
+from memory_service.model.facts import Facts, ThreadPage, ThreadQuery
 from memory_service.policies.globs import literal_prefix, matches
 
 STEP: Final = 200

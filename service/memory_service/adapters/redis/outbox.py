@@ -15,16 +15,9 @@ from memory_service.adapters.redis.store import RedisThreadStore
 from memory_service.adapters.redis.waking import Waker
 from memory_service.errors import Refused
 from memory_service.keys import Keys, parse_message_id
-from memory_service.model import (
-    Audience,
-    Candidate,
-    DeadLetter,
-    Expired,
-    Facts,
-    LiveText,
-    OutboxEntry,
-    ThreadQuery,
-)
+from memory_service.model.facts import Facts, ThreadQuery
+from memory_service.model.outbox import DeadLetter, Expired, LiveText, OutboxEntry
+from memory_service.model.search import Audience, Candidate
 from memory_service.policies.retention import Policy
 
 DEAD_LETTERS: Final = 1_000

@@ -6,7 +6,7 @@ from typing import Final
 
 from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.keys import Keys
-from memory_service.model import Forgotten, Owner
+from memory_service.model.facts import Forgotten, Owner
 
 STEP: Final = 200
 """Threads, and backups, of one script."""

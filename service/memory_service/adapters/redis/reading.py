@@ -14,7 +14,7 @@ import msgspec
 from memory_service.adapters.redis.connection import Connection
 from memory_service.adapters.redis.headers import Header, decode_header
 from memory_service.keys import Keys, parse_message_id
-from memory_service.model import Facts, MessagePage, Slice
+from memory_service.model.facts import Facts, MessagePage, Slice
 
 PAGE_BYTES: Final = 1 << 20
 SCANNED: Final = 2_000

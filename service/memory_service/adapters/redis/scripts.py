@@ -12,7 +12,8 @@ from typing import Final
 
 from memory_service.adapters.redis.codec import KEYED_BODY, KEYED_DIGEST
 from memory_service.keys import IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KINDS
-from memory_service.model import CODES, PARTITIONS
+from memory_service.model.mutations import CODES
+from memory_service.model.values import PARTITIONS
 
 Part = str | tuple[str, tuple[str, ...]]
 

@@ -18,16 +18,10 @@ from memory_service.adapters.redis.reading import Due, Reader, message_numbers, 
 from memory_service.adapters.redis.totals import read_totals
 from memory_service.errors import StorageUnavailable
 from memory_service.keys import Keys, parse_message_id
-from memory_service.model import (
-    Append,
-    Audience,
-    Candidate,
-    Checked,
+from memory_service.model.facts import (
     Facts,
     Forgotten,
     MessagePage,
-    Mutation,
-    Outcome,
     Owner,
     Slice,
     ThreadPage,
@@ -35,6 +29,8 @@ from memory_service.model import (
     Totals,
     WorkingDocument,
 )
+from memory_service.model.mutations import Append, Mutation, Outcome
+from memory_service.model.search import Audience, Candidate, Checked
 from memory_service.policies.retention import Policy, would_move
 
 T = TypeVar("T")

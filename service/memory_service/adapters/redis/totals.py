@@ -9,7 +9,7 @@ from memory_service.adapters.redis.connection import Command, Connection
 from memory_service.adapters.redis.entries import written_at
 from memory_service.adapters.redis.reading import milliseconds
 from memory_service.keys import Keys
-from memory_service.model import Totals
+from memory_service.model.facts import Totals
 
 NEVER: Final = 9_000_000_000_000_000
 """Score of threads without expiry (lua/base.lua); pinned ones are at +inf."""

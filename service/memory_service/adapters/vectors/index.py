@@ -12,7 +12,7 @@ from memory_crd import names
 from memory_service.adapters.vectors import points
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.adapters.vectors.versions import Versions
-from memory_service.model import Candidate, Point, Proposals, Removals, Search
+from memory_service.model.search import Candidate, Point, Proposals, Removals, Search
 
 UPSERTED: Final = 256
 """Points of one call: a megabyte of JSON at 384 dimensions."""

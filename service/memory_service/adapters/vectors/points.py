@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from memory_service.model import Audience, Candidate, FieldFilter, Point, SparseVector
+from memory_service.model.search import Audience, Candidate, FieldFilter, Point, SparseVector
 
 DENSE: Final = "dense"
 WORDS: Final = "words"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from memory_service.errors import Refused, Unavailable
-from memory_service.model import Guard, IdempotencyKey, ThreadQuery
+from memory_service.model.facts import ThreadQuery
+from memory_service.model.values import Guard, IdempotencyKey
 from memory_service.operations.keyed.perform import Done, Room, Turn, guard_of, perform
 from memory_service.operations.keyed.prepare import DESTRUCTIVE, Prepared
 

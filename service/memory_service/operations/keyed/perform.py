@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import UNSET
 
-from memory_service.model import Guard, Outcome, Slice
+from memory_service.model.facts import Slice
+from memory_service.model.mutations import Outcome
+from memory_service.model.values import Guard
 from memory_service.operations import flushing, history, moments, privacy, threads
 from memory_service.operations.keyed import reports
 from memory_service.operations.keyed.prepare import Prepared

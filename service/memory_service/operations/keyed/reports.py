@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from memory_service.errors import StorageUnavailable, Unavailable, VectorUnavailable
-from memory_service.model import Facts, Slice
+from memory_service.model.facts import Facts, Slice
 from memory_service.operations import moments
 from memory_service.operations.keyed.task import HealthConfig, StatsConfig
 from memory_service.operations.stored import StoredMessage, decode

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from memory_service.errors import Refused, Unavailable
-from memory_service.model import Guard, Outcome
+from memory_service.model.mutations import Outcome
+from memory_service.model.values import Guard
 from memory_service.operations.keyed.patterns import sweep
 from memory_service.operations.keyed.perform import Room, Turn, guard_of, perform
 from memory_service.operations.keyed.prepare import Desk, prepare

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from memory_service.model import Role
+from memory_service.model.values import Role
 from memory_service.operations.words import Moment
 from memory_service.policies.flushing import TARGET, THRESHOLD, Strategy
 

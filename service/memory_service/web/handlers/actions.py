@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from memory_service.model import Guard
+from memory_service.model.values import Guard
 from memory_service.operations.actions import ACTIONS, Action, AnyAction, act
 from memory_service.web import answers
 from memory_service.web.call import Call, Reply

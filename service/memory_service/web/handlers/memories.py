@@ -5,25 +5,25 @@ from __future__ import annotations
 import msgspec
 
 from memory_service.errors import Refused
-from memory_service.model import Check
+from memory_service.model.facts import Check
 from memory_service.operations import moments
 from memory_service.operations.health import Health, examine
 from memory_service.operations.registry import Held
 from memory_service.operations.stats import stats as numbers
-from memory_service.web import answers, cursors, schemas
+from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
 
 
 async def listed(call: Call, service: Service) -> Reply:
     """GET memories."""
-    query: schemas.PageQuery = call.query
+    query: requests.PageQuery = call.query
     after = str(cursors.read(query.cursor, "memories", kinds=(str,))[0]) if query.cursor is not None else ""
     active = [held for held in service.registry.held() if held.entry.state == "active" and held.entry.id > after]
     page = active[: query.limit]
     cursor = cursors.write("memories", page[-1].entry.id) if len(active) > len(page) else None
     items = [_described(held, service) for held in page]
-    reply = answers.ok(schemas.MemoriesPage(items=items, next_cursor=cursor))
+    reply = answers.ok(results.MemoriesPage(items=items, next_cursor=cursor))
     reply.headers += answers.next_link(call, cursor)
     return reply
 
@@ -37,13 +37,13 @@ async def one(call: Call, service: Service) -> Reply:
     return answers.ok(_described(held, service))
 
 
-def _described(held: Held, service: Service) -> schemas.MemoryAnswer:
+def _described(held: Held, service: Service) -> results.MemoryAnswer:
     health = service.monitor.health(held.entry.id)
     reasons = [held.fault] if held.fault else []
     if health is not None:
         reasons += [_reason(name, check) for name, check in health.checks.items() if check.status != "ok"]
     spec = held.memory.definition.spec if held.memory is not None else None
-    return schemas.MemoryAnswer(
+    return results.MemoryAnswer(
         id=held.entry.id,
         name=held.entry.name,
         generation=held.generation,
@@ -63,9 +63,9 @@ async def health(call: Call, service: Service) -> Reply:
     return answers.ok(_health(found), 503 if found.status == "failed" else 200)
 
 
-def _health(found: Health) -> schemas.HealthAnswer:
+def _health(found: Health) -> results.HealthAnswer:
     components = {
-        name: schemas.ComponentHealth(
+        name: results.ComponentHealth(
             status=check.status,
             reason=str(check.reason),
             latency_ms=check.latency_ms,
@@ -74,14 +74,14 @@ def _health(found: Health) -> schemas.HealthAnswer:
         )
         for name, check in found.checks.items()
     }
-    return schemas.HealthAnswer(status=found.status, components=components, checked_at=moments.render(found.checked_at))
+    return results.HealthAnswer(status=found.status, components=components, checked_at=moments.render(found.checked_at))
 
 
 async def stats(call: Call, service: Service) -> Reply:
     """GET stats."""
     found = await numbers(call.opened)
     totals = found.totals
-    answer = schemas.StatsAnswer(
+    answer = results.StatsAnswer(
         memory=call.params["memory"],
         threads=totals.threads,
         messages=totals.messages,
@@ -90,7 +90,7 @@ async def stats(call: Call, service: Service) -> Reply:
         vectors=found.vectors,
         expiring={"1h": totals.expiring_1h, "24h": totals.expiring_24h, "7d": totals.expiring_7d},
         without_ttl=totals.without_ttl,
-        outbox=schemas.OutboxStats(
+        outbox=results.OutboxStats(
             depth=totals.outbox_depth, lag_seconds=totals.oldest_pending_ms / 1000, dead=totals.dead
         ),
     )

@@ -10,14 +10,14 @@ import msgspec
 from msgspec import Meta
 
 from memory_service.errors import Fault, Refused, Unavailable
-from memory_service.model import Guard
+from memory_service.model.values import Guard
 from memory_service.operations.keyed import running
 from memory_service.operations.keyed.perform import Room
 from memory_service.operations.keyed.prepare import Desk
 from memory_service.operations.keyed.task import Task
 from memory_service.operations.messages import NewMessage
 from memory_service.policies.gotemplate import Budget
-from memory_service.web import answers, problems, schemas
+from memory_service.web import answers, problems, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.preconditions import derived
 from memory_service.web.readers import reader
@@ -45,8 +45,8 @@ async def run(call: Call, service: Service) -> Reply:
     desk = Desk(call.params["memory"], call.opened.clock.now_ms(), Budget(), reader(NewMessage))
     room = Room()
     if isinstance(call.body, list):
-        results = [await _item(call, service, desk, room, number) for number in range(len(call.body))]
-        return _reply(call, schemas.OperationAnswer(results=results))
+        answered = [await _item(call, service, desk, room, number) for number in range(len(call.body))]
+        return _reply(call, results.OperationAnswer(results=answered))
     task: Task = call.body
     try:
         result = await running.run(call.opened, task, desk, Guard(key=call.key), room, _explain(call, ""))
@@ -56,14 +56,14 @@ async def run(call: Call, service: Service) -> Reply:
     return _reply(call, _good(call, service, result))
 
 
-def _reply(call: Call, answer: schemas.OperationAnswer) -> Reply:
+def _reply(call: Call, answer: results.OperationAnswer) -> Reply:
     reply = answers.ok(answer)
     if call.outcomes:
         reply.headers += answers.trail(max(call.outcomes, key=lambda outcome: outcome.pos), False)
     return reply
 
 
-async def _item(call: Call, service: Service, desk: Desk, room: Room, number: int) -> schemas.OperationAnswer:
+async def _item(call: Call, service: Service, desk: Desk, room: Room, number: int) -> results.OperationAnswer:
     """One task of a list; what is wrong with it stops no other."""
     task: Task = call.body[number]
     guard = Guard(key=derived(call.key, number))
@@ -72,7 +72,7 @@ async def _item(call: Call, service: Service, desk: Desk, room: Room, number: in
     try:
         result = await running.run(call.opened, task, desk, guard, room, _explain(call, f"/{number}"))
     except (Refused, Unavailable) as error:
-        return schemas.OperationAnswer(
+        return results.OperationAnswer(
             id=task.id,
             operation=task.operation,
             key=None if task.key is msgspec.UNSET else task.key,
@@ -84,12 +84,12 @@ async def _item(call: Call, service: Service, desk: Desk, room: Room, number: in
     return _good(call, service, result)
 
 
-def _good(call: Call, service: Service, result: running.Result) -> schemas.OperationAnswer:
+def _good(call: Call, service: Service, result: running.Result) -> results.OperationAnswer:
     if not result.output.get("dry_run"):
         call.outcomes += result.outcomes
         for strategy, count in result.flushed:
             service.metrics.evicted(call.params["memory"], strategy, count)
-    return schemas.OperationAnswer(
+    return results.OperationAnswer(
         id=result.task.id,
         operation=result.task.operation,
         key=result.key,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from memory_service.model import ThreadQuery
+from memory_service.model.facts import ThreadQuery
 from memory_service.operations import moments, owners
 from memory_service.operations.owners import Counts
-from memory_service.web import answers, cursors, schemas
+from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.handlers.threads import page
 from memory_service.web.service import Service
@@ -13,20 +13,20 @@ from memory_service.web.service import Service
 
 async def listed(call: Call, service: Service) -> Reply:
     """GET owners."""
-    query: schemas.PageQuery = call.query
+    query: requests.PageQuery = call.query
     bound = ("owners", call.params["memory"])
     after = str(cursors.read(query.cursor, *bound, kinds=(str,))[0]) if query.cursor is not None else None
     found, more = await owners.listed(call.opened, after, query.limit)
     cursor = cursors.write(*bound, found[-1].name) if more else None
-    items = [schemas.OwnerAnswer(owner=each.name, threads=each.threads, working_memory=each.document) for each in found]
-    reply = answers.ok(schemas.OwnersPage(items=items, next_cursor=cursor))
+    items = [results.OwnerAnswer(owner=each.name, threads=each.threads, working_memory=each.document) for each in found]
+    reply = answers.ok(results.OwnersPage(items=items, next_cursor=cursor))
     reply.headers += answers.next_link(call, cursor)
     return reply
 
 
 async def threads(call: Call, service: Service) -> Reply:
     """GET an owner's threads."""
-    query: schemas.OwnerThreadsQuery = call.query
+    query: requests.OwnerThreadsQuery = call.query
     wanted = ThreadQuery(owner=call.params["owner"], type=query.type, order=query.order, limit=query.limit)
     return await page(call, wanted, query.cursor)
 
@@ -34,7 +34,7 @@ async def threads(call: Call, service: Service) -> Reply:
 async def erase(call: Call, service: Service) -> Reply:
     """DELETE an owner."""
     receipt = await owners.erase(call.opened, call.params["owner"])
-    answer = schemas.ErasureReceipt(
+    answer = results.ErasureReceipt(
         owner=receipt.owner,
         erased_at=moments.render(receipt.erased_at),
         removed=_counts(receipt.removed),
@@ -44,8 +44,8 @@ async def erase(call: Call, service: Service) -> Reply:
     return answers.ok(answer)
 
 
-def _counts(counts: Counts) -> schemas.ErasureCounts:
-    return schemas.ErasureCounts(
+def _counts(counts: Counts) -> results.ErasureCounts:
+    return results.ErasureCounts(
         threads=counts.threads,
         messages=counts.messages,
         working_memory=counts.working_memory,

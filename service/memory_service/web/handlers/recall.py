@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Final
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import FieldFilter
+from memory_service.model.search import FieldFilter
 from memory_service.operations import context as contexts
 from memory_service.operations import filters, moments
 from memory_service.operations import recall as recalls
@@ -14,7 +14,7 @@ from memory_service.operations.recall import DEFAULT_TIMEOUT_MS, Hit, RecallAnsw
 from memory_service.operations.stored import decode
 from memory_service.operations.working_memory import present
 from memory_service.policies.fusion import Signal
-from memory_service.web import schemas
+from memory_service.web import requests
 from memory_service.web.answers import encode, joined
 from memory_service.web.call import Call, Reply
 from memory_service.web.handlers.working_memory import shown
@@ -25,7 +25,7 @@ MAX_TIMEOUT_MS: Final = 30_000
 
 async def recall(call: Call, service: Service) -> Reply:
     """POST recall."""
-    body: schemas.RecallBody = call.body
+    body: requests.RecallBody = call.body
     before, after = _neighbours(body.neighbours)
     request = RecallRequest(
         query=body.query,
@@ -49,13 +49,13 @@ async def recall(call: Call, service: Service) -> Reply:
     return Reply(200, _presented(answer))
 
 
-def _neighbours(asked: int | schemas.Neighbours | None) -> tuple[int | None, int | None]:
-    if isinstance(asked, schemas.Neighbours):
+def _neighbours(asked: int | requests.Neighbours | None) -> tuple[int | None, int | None]:
+    if isinstance(asked, requests.Neighbours):
         return asked.before, asked.after
     return asked, asked
 
 
-def _filters(call: Call, body: schemas.RecallBody) -> tuple[FieldFilter, ...]:
+def _filters(call: Call, body: requests.RecallBody) -> tuple[FieldFilter, ...]:
     if body.filter is None:
         return ()
     found, faults = filters.parse(body.filter, call.opened.definition.spec.options.semantic_recall.filterable)
@@ -111,18 +111,18 @@ def _around(hit: Hit) -> bytes:
 
 async def get_context(call: Call, service: Service) -> Reply:
     """GET context."""
-    query: schemas.ContextQuery = call.query
+    query: requests.ContextQuery = call.query
     return await _context(call, service, query, "query:timeout", "invalid_parameter")
 
 
 async def post_context(call: Call, service: Service) -> Reply:
     """POST context."""
-    body: schemas.ContextBody = call.body
+    body: requests.ContextBody = call.body
     return await _context(call, service, body, "/timeout", "invalid_query")
 
 
 async def _context(
-    call: Call, service: Service, asked: schemas.ContextQuery | schemas.ContextBody, path: str, code: str
+    call: Call, service: Service, asked: requests.ContextQuery | requests.ContextBody, path: str, code: str
 ) -> Reply:
     request = contexts.ContextRequest(
         thread=call.thread,

@@ -8,19 +8,20 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from memory_service.errors import Fault, Refused
-from memory_service.model import UNSET as KEEP
-from memory_service.model import Settings, ThreadQuery
+from memory_service.model.facts import ThreadQuery
+from memory_service.model.values import UNSET as KEEP
+from memory_service.model.values import Settings
 from memory_service.operations import moments, threads
 from memory_service.operations.messages import count_keys
 from memory_service.operations.threads import NewExpiry
-from memory_service.web import answers, cursors, schemas
+from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
 
 
 async def listed(call: Call, service: Service) -> Reply:
     """GET threads."""
-    query: schemas.ThreadsQuery = call.query
+    query: requests.ThreadsQuery = call.query
     wanted = ThreadQuery(
         prefix=query.prefix,
         match=query.match,
@@ -42,7 +43,7 @@ async def page(call: Call, wanted: ThreadQuery, after: str | None) -> Reply:
     found = await threads.listed(call.opened, replace(wanted, cursor=str(place) if place is not None else None))
     cursor = cursors.write(*bound, found.next_cursor) if found.next_cursor is not None else None
     items = [answers.thread_facts(facts) for facts in found.threads]
-    reply = answers.ok(schemas.ThreadsPage(items=items, next_cursor=cursor, truncated=found.truncated))
+    reply = answers.ok(results.ThreadsPage(items=items, next_cursor=cursor, truncated=found.truncated))
     reply.headers += answers.next_link(call, cursor)
     return reply
 
@@ -67,7 +68,7 @@ async def patch(call: Call, service: Service) -> Reply:
 
 async def _configure(call: Call, mode: Literal["replace", "merge"]) -> Reply:
     outcome = await threads.configure(call.opened, call.thread, settings(call), mode, answers.guard(call))
-    answer = schemas.Configured(
+    answer = results.Configured(
         thread=call.thread,
         created=outcome.created,
         changed=outcome.changed or outcome.created,
@@ -83,7 +84,7 @@ async def _configure(call: Call, mode: Literal["replace", "merge"]) -> Reply:
 
 def settings(call: Call) -> Settings:
     """The settings of a body. Raises Refused `invalid_message` where metadata exceeds the memory's limits."""
-    body: schemas.ThreadSettings = call.body
+    body: requests.ThreadSettings = call.body
     limits = call.opened.definition.spec.options.limits
     if isinstance(body.metadata, dict):
         if (keys := count_keys(body.metadata)) > limits.metadata_keys:
@@ -113,7 +114,7 @@ def _metadata(code: str, text: str) -> Refused:
 async def delete(call: Call, service: Service) -> Reply:
     """DELETE a thread."""
     outcome = await threads.delete(call.opened, call.thread, answers.guard(call))
-    answer = schemas.Deleted(deleted=outcome.deleted, version=outcome.version)
+    answer = results.Deleted(deleted=outcome.deleted, version=outcome.version)
     return answers.mutated(call, outcome, answer, etag=False)
 
 
@@ -121,11 +122,11 @@ async def expire(call: Call, service: Service) -> Reply:
     """POST ttl."""
     outcome = await threads.expire(call.opened, call.thread, new_expiry(call.body), answers.guard(call))
     expires_at = moments.render_or_none(outcome.expires_at)
-    answer = schemas.Expires(changed=outcome.changed, expires_at=expires_at, version=outcome.version)
+    answer = results.Expires(changed=outcome.changed, expires_at=expires_at, version=outcome.version)
     return answers.mutated(call, outcome, answer)
 
 
-def new_expiry(body: schemas.TtlChange | schemas.MessageTtlChange) -> NewExpiry:
+def new_expiry(body: requests.TtlChange | requests.MessageTtlChange) -> NewExpiry:
     """What a ttl body asks for. Raises Refused `invalid_ttl` unless it says exactly one thing."""
     pinned: Any = getattr(body, "pinned", UNSET)
     said = [name for name in ("ttl", "expires_at", "pinned") if getattr(body, name, UNSET) is not UNSET]

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from memory_service.model import DeadLetter
+from memory_service.model.outbox import DeadLetter
 from memory_service.operations import moments, upkeep
-from memory_service.web import answers, cursors, schemas
+from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
 
 
 async def dead(call: Call, service: Service) -> Reply:
     """GET outbox/dead."""
-    query: schemas.PageQuery = call.query
+    query: requests.PageQuery = call.query
     bound = ("dead", call.params["memory"])
     place = str(cursors.read(query.cursor, *bound, kinds=(str,))[0]) if query.cursor is not None else None
     letters, following = await upkeep.dead_letters(call.opened, place, query.limit)
     cursor = cursors.write(*bound, following) if following is not None else None
-    reply = answers.ok(schemas.DeadLettersPage(items=[_letter(each) for each in letters], next_cursor=cursor))
+    reply = answers.ok(results.DeadLettersPage(items=[_letter(each) for each in letters], next_cursor=cursor))
     reply.headers += answers.next_link(call, cursor)
     return reply
 
 
-def _letter(letter: DeadLetter) -> schemas.DeadLetterAnswer:
-    return schemas.DeadLetterAnswer(
+def _letter(letter: DeadLetter) -> results.DeadLetterAnswer:
+    return results.DeadLetterAnswer(
         id=letter.id,
         thread=letter.thread,
         message=letter.message_id,
@@ -34,14 +34,14 @@ def _letter(letter: DeadLetter) -> schemas.DeadLetterAnswer:
 
 async def replay(call: Call, service: Service) -> Reply:
     """POST outbox/dead/replay."""
-    body: schemas.ReplayRequest = call.body
-    return answers.ok(schemas.Replayed(replayed=await upkeep.replay(call.opened, body.ids)))
+    body: requests.ReplayRequest = call.body
+    return answers.ok(results.Replayed(replayed=await upkeep.replay(call.opened, body.ids)))
 
 
 async def audit(call: Call, service: Service) -> Reply:
     """POST audit."""
     found, seconds = await upkeep.audit(call.opened, service.worker)
-    answer = schemas.AuditAnswer(
+    answer = results.AuditAnswer(
         threads=found.threads,
         points=found.points,
         orphans=found.orphans,

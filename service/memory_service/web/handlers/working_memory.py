@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memory_service.operations import moments, working_memory
 from memory_service.operations.working_memory import Document, Place
-from memory_service.web import answers, schemas
+from memory_service.web import answers, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
 
@@ -13,9 +13,9 @@ def _place(call: Call) -> Place:
     return Place(thread=call.params.get("thread"), owner=call.params.get("owner"))
 
 
-def shown(document: Document) -> schemas.WorkingMemoryAnswer:
+def shown(document: Document) -> results.WorkingMemoryAnswer:
     """A document as callers read it."""
-    return schemas.WorkingMemoryAnswer(
+    return results.WorkingMemoryAnswer(
         content=document.content,
         format=document.format,
         scope=document.scope,
@@ -37,7 +37,7 @@ async def read(call: Call, service: Service) -> Reply:
 
 async def replace(call: Call, service: Service) -> Reply:
     """PUT working memory."""
-    body: schemas.WorkingMemoryBody = call.body
+    body: requests.WorkingMemoryBody = call.body
     document = await working_memory.replace(call.opened, _place(call), body.content, call.if_match)
     service.metrics.cleaned(call.params["memory"], document.redacted)
     return _reply(document)
@@ -45,7 +45,7 @@ async def replace(call: Call, service: Service) -> Reply:
 
 async def merge(call: Call, service: Service) -> Reply:
     """PATCH working memory."""
-    body: schemas.WorkingMemoryBody = call.body
+    body: requests.WorkingMemoryBody = call.body
     document = await working_memory.merge(call.opened, _place(call), body.content, call.if_match)
     service.metrics.cleaned(call.params["memory"], document.redacted)
     return _reply(document)
@@ -54,4 +54,4 @@ async def merge(call: Call, service: Service) -> Reply:
 async def delete(call: Call, service: Service) -> Reply:
     """DELETE working memory."""
     deleted = await working_memory.delete(call.opened, _place(call), call.if_match)
-    return answers.ok(schemas.WorkingMemoryDeleted(deleted=deleted))
+    return answers.ok(results.WorkingMemoryDeleted(deleted=deleted))

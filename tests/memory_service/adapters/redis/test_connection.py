@@ -16,7 +16,7 @@ from memory_service.adapters.redis import batching, connection
 from memory_service.adapters.redis.connection import Connection, Target
 from memory_service.adapters.redis.stores import RedisStores
 from memory_service.errors import StorageUnavailable
-from memory_service.model import Append, Outcome
+from memory_service.model.mutations import Append, Outcome
 
 from tests.contracts.store.log import Log, drafts
 from tests.contracts.store.servers import Server, binaries, running
