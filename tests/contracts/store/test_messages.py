@@ -123,6 +123,14 @@ async def test_since_includes_and_until_excludes(log: Log) -> None:
     assert await log.texts("t", since=second, last=1) == ["c"]
 
 
+@pytest.mark.parametrize("at", [-(10**15), -1, 0, 10**15])
+async def test_any_moment_can_be_asked_for(log: Log, at: int) -> None:
+    await log.append("t", "a")
+
+    assert await log.texts("t", since=at) == ([] if at > 0 else ["a"])
+    assert await log.texts("t", until=at) == (["a"] if at > 0 else [])
+
+
 async def test_a_content_that_quotes_a_timestamp_does_not_fool_the_filter(log: Log) -> None:
     trap = '","timestamp":"1999-01-01T00:00:00.000Z"'
     await log.append("t", draft(trap))

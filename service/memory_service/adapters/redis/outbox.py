@@ -134,6 +134,7 @@ class RedisOutbox:
                 "erase", [self._keys.memory], [ERASED], write=False
             )
             if not threads + owners + backups:
+                self._waker.forget(self._keys)
                 return {"threads": threads, "owners": owners, "backups": backups, "keys": others}
 
 

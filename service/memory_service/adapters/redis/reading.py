@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -39,6 +39,10 @@ class Settings(msgspec.Struct, frozen=True):
     flush: str | None = None
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = -62_135_596_800_000
+_LAST: Final = 253_402_300_799_999
+"""The years 1 to 9999, which is all that a stored timestamp can say."""
 _settings: Final = msgspec.msgpack.Decoder(Settings)
 _object: Final = msgspec.json.Decoder(dict[str, object])
 
@@ -214,5 +218,5 @@ def _stamp(at: int | None) -> str:
     """A moment as stored messages write it, so that text compares as time does; empty for none."""
     if at is None:
         return ""
-    moment = datetime.fromtimestamp(at // 1_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1_000:03d}Z"
+    moment = _EPOCH + timedelta(milliseconds=min(max(at, _FIRST), _LAST))
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -10,17 +10,28 @@ local function disown(thread, owner)
   if call('EXISTS', owned, T .. K_owner_document .. owner) == 0 then call('ZREM', T .. K_owners, owner) end
 end
 
--- Removes what an incarnation has besides its header and its places in the indexes that the next one takes over.
-local function bury(h, thread)
+-- Takes an incarnation out of its owner's threads and out of the counters, and adds the keys it has besides its header.
+local function strip(h, thread, keys)
   if band(h.flags, SETTINGS) ~= 0 then
     local owner = settings_of(h, thread).owner
     if owner then disown(thread, owner) end
+    keys[#keys + 1] = T .. K_settings .. thread
   end
-  call('UNLINK', T .. K_log .. thread, T .. K_system .. thread, T .. K_settings .. thread, T .. K_document .. thread,
-    T .. K_due .. thread)
+  if h.n > 0 then keys[#keys + 1] = T .. K_log .. thread end
+  if h.y > 0 then keys[#keys + 1] = T .. K_system .. thread end
+  if h.next_due ~= 0 then keys[#keys + 1] = T .. K_due .. thread end
+  if band(h.flags, DOCUMENT) ~= 0 then keys[#keys + 1] = T .. K_document .. thread end
+  count(-1, -h.n - h.y, -h.tokens, -h.bytes)
+  mem.changed = true
+end
+
+-- Removes what an incarnation has besides its header and its places in the indexes that the next one takes over.
+local function bury(h, thread)
+  local keys = {}
+  strip(h, thread, keys)
+  if #keys > 0 then call('UNLINK', unpack(keys)) end
   if h.next_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
   call('XDEL', T .. K_created, h.g .. '-0')
-  count(-1, -h.n - h.y, -h.tokens, -h.bytes)
 end
 
 -- Removes a thread altogether. The caller emits GONE.
@@ -31,4 +42,4 @@ local function remove(h, thread)
   call('ZREM', T .. K_ids, thread)
 end
 
-return {own = own, bury = bury, remove = remove}
+return {own = own, strip = strip, bury = bury, remove = remove}
