@@ -30,6 +30,7 @@ PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "enqueue": (*_THREADS, "memory", "enqueue"),
     "erase": ("base", "erase"),
     "expiring": ("base", "expiring"),
+    "totals": ("base", "totals"),
     "admit": ("base", "admit"),
     "read": (*_THREADS, "find()", "read"),
     "check": (*_THREADS, "find()", "check"),

@@ -5,44 +5,21 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from memory_service.adapters.redis.connection import Command, Connection
+from memory_service.adapters.redis.connection import Connection
 from memory_service.adapters.redis.entries import written_at
-from memory_service.adapters.redis.reading import milliseconds
 from memory_service.keys import Keys
 from memory_service.model.facts import Totals
 
-NEVER: Final = 9_000_000_000_000_000
-"""Score of threads without expiry (lua/base.lua); pinned ones are at +inf."""
-_HOUR: Final = 3_600_000
 _MEMORY: Final = struct.Struct("<16s8sIHIHIHIHIH")
 
 
 async def read_totals(connection: Connection, keys: Keys) -> Totals:
-    """Everything a memory's gauges show. The expiry index needs the time first, so this takes two round trips."""
-    clock = await connection.call("TIME")
-    now = milliseconds(clock)
-    expiries, streams = keys.key("expiries"), keys.outboxes()
-    commands: list[Command] = [
-        ("GET", keys.memory),
-        ("ZCOUNT", expiries, "-inf", now),
-        ("ZCOUNT", expiries, f"({now}", now + _HOUR),
-        ("ZCOUNT", expiries, f"({now}", now + 24 * _HOUR),
-        ("ZCOUNT", expiries, f"({now}", now + 7 * 24 * _HOUR),
-        ("ZCOUNT", expiries, NEVER, "+inf"),
-        ("ZCOUNT", expiries, "+inf", "+inf"),
-        ("ZRANGE", expiries, 0, 0, "WITHSCORES"),
-        ("ZRANGE", keys.key("message_expiries"), 0, 0, "WITHSCORES"),
-        ("XLEN", keys.key("dead")),
-        *(("XLEN", stream) for stream in streams),
-        *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in streams),
-    ]
-    raw, due, hour, day, week, without, pinned, first, first_message, dead, *outbox = await connection.pipeline(
-        commands
-    )
+    """Everything a memory's gauges show, at one instant."""
+    reply = await connection.run("totals", [keys.memory], [], write=False)
+    now, raw, due, hour, day, week, without, pinned, first, first_message, dead, depth, heads = reply
     epoch, pos, threads, messages, tokens, size = decode_memory(raw)
-    depths, heads = outbox[: len(streams)], outbox[len(streams) :]
-    oldest = min((written_at(entries[0][1][1]) for entries in heads if entries), default=now)
-    late = min((float(row[1]) for rows in (first, first_message) for row in rows[:1]), default=now)
+    oldest = min((written_at(head) for head in heads if head is not None), default=now)
+    late = min((float(at) for at in (first, first_message) if at is not None), default=now)
     return Totals(
         epoch=epoch,
         pos=pos,
@@ -50,11 +27,11 @@ async def read_totals(connection: Connection, keys: Keys) -> Totals:
         messages=messages,
         tokens=tokens,
         bytes=size,
-        expiring_1h=hour,
-        expiring_24h=day,
-        expiring_7d=week,
+        expiring_1h=hour - due,
+        expiring_24h=day - due,
+        expiring_7d=week - due,
         without_ttl=without,
-        outbox_depth=sum(depths),
+        outbox_depth=depth,
         oldest_pending_ms=max(0, now - oldest),
         dead=dead,
         reaper_lag_ms=max(0, now - int(min(late, now))),
