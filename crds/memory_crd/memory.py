@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
-from memory_crd import names, patterns, templates
+from memory_crd import document_schemas, names, patterns, templates
 from memory_crd.errors import InvalidMemory
 from memory_crd.fields import NOTHING, Faults, JsonObject, Rule, Setting, matches, pointer
 from memory_crd.implementations import Implementation
@@ -209,6 +209,12 @@ class Spec:
         """What is wrong with the working-memory template (condition InvalidTemplate), or None."""
         working = self.options.working_memory
         return templates.fault(working.template) if working.enabled and working.template else None
+
+    @property
+    def schema_fault(self) -> str | None:
+        """What is wrong with the working-memory schema (condition InvalidSchema), or None."""
+        working = self.options.working_memory
+        return document_schemas.fault(working.schema) if working.enabled and working.schema is not None else None
 
     @property
     def pattern_fault(self) -> tuple[str, str] | None:

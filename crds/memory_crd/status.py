@@ -71,6 +71,7 @@ class Reason(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed"
     INVALID = "Invalid"
     INVALID_TEMPLATE = "InvalidTemplate"
+    INVALID_SCHEMA = "InvalidSchema"
     INVALID_PATTERN = "InvalidPattern"
     UNSUPPORTED_CONFIG = "UnsupportedConfig"
     ID_TAKEN = "IdTaken"
@@ -106,6 +107,7 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = {
     Reason.IMAGE_PULL_FAILED: "a container image cannot be pulled",
     Reason.INVALID: "the specification is not valid; the last good one keeps serving",
     Reason.INVALID_TEMPLATE: "the working-memory template is not well-formed XML",
+    Reason.INVALID_SCHEMA: "the working-memory schema is no valid JSON Schema; the message says where and why",
     Reason.INVALID_PATTERN: "a redaction pattern costs too much to be served: repeat less in it",
     Reason.UNSUPPORTED_CONFIG: "the definition uses a configuration key that this version does not implement",
     Reason.ID_TAKEN: "an older Memory of the namespace already has this id",

@@ -237,6 +237,8 @@ def _unservable(memory: Memory) -> Problem | None:
         return Problem(Reason.UNSUPPORTED_CONFIG, listed)
     if spec.template_fault:
         return Problem(Reason.INVALID_TEMPLATE, f"/spec/options/workingMemory/template: {spec.template_fault}")
+    if spec.schema_fault:
+        return Problem(Reason.INVALID_SCHEMA, f"/spec/options/workingMemory/schema: {spec.schema_fault}")
     if spec.pattern_fault:
         path, fault = spec.pattern_fault
         return Problem(Reason.INVALID_PATTERN, f"/spec{path}: {fault}")

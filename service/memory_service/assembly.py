@@ -17,7 +17,6 @@ from memory_service.adapters.redis.stores import RedisStores
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.operations.registry import OpenMemory
-from memory_service.policies.documents import schema_fault
 from memory_service.settings import Settings
 from memory_service.web.timing import timed
 
@@ -51,11 +50,10 @@ class Backends:
         faults = [Fault(f"/spec{path}", remedy) for path, remedy in spec.unsupported]
         if spec.template_fault is not None:
             faults.append(Fault("/spec/options/workingMemory/template", spec.template_fault))
+        if spec.schema_fault is not None:
+            faults.append(Fault("/spec/options/workingMemory/schema", spec.schema_fault))
         if spec.pattern_fault is not None:
             faults.append(Fault(f"/spec{spec.pattern_fault[0]}", spec.pattern_fault[1]))
-        schema = spec.options.working_memory.schema
-        if schema is not None and (fault := schema_fault(schema)) is not None:
-            faults.append(Fault("/spec/options/workingMemory/schema", fault))
         if faults:
             raise InvalidMemory(f"memory {entry.id}", faults)
         redis = self._redis_of(spec.storage.use)

@@ -305,6 +305,15 @@ def test_a_malformed_template_is_reported_when_working_memory_is_on() -> None:
     assert fault(False) is None
 
 
+def test_a_schema_that_is_none_is_reported_when_working_memory_is_on() -> None:
+    def fault(enabled: bool) -> str | None:
+        working = {"enabled": enabled, "schema": {"type": "objct"}}
+        return Memory.parse(manifest(options={"workingMemory": working})).spec.schema_fault
+
+    assert "/type is no valid JSON Schema" in str(fault(True))
+    assert fault(False) is None
+
+
 # --- privacy ----------------------------------------------------------------------------------------------------------
 
 

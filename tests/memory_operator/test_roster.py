@@ -71,6 +71,7 @@ def openai(**config: object) -> dict[str, object]:
 URL = {"storage": {"use": "redis", "config": {"url": "redis://x"}}}
 OTHER_MODEL = {"embedder": {"use": "local"}, "vector": {"use": "qdrant", "dimensions": 8}}
 BROKEN_TEMPLATE = {"options": {"workingMemory": {"enabled": True, "template": "<a><b></a>"}}}
+BROKEN_SCHEMA = {"options": {"workingMemory": {"enabled": True, "schema": {"properties": {"age": {"type": "number?"}}}}}}
 COSTLY_PATTERN = {"options": {"privacy": {"redact": [r"(?:.?){500}z"]}}}
 RESERVED = openai(secretRef={"name": "env", "key": "k"})
 
@@ -81,6 +82,7 @@ RESERVED = openai(secretRef={"name": "env", "key": "k"})
         (URL, Reason.UNSUPPORTED_CONFIG, "/spec/storage/config/url"),
         (OTHER_MODEL, Reason.DIMENSIONS_MISMATCH, "384"),
         (BROKEN_TEMPLATE, Reason.INVALID_TEMPLATE, "/spec/options/workingMemory/template"),
+        (BROKEN_SCHEMA, Reason.INVALID_SCHEMA, "/spec/options/workingMemory/schema: /properties/age/type is no valid"),
         (COSTLY_PATTERN, Reason.INVALID_PATTERN, "/spec/options/privacy/redact/0"),
         (RESERVED, Reason.UNSUPPORTED_CONFIG, "reserved"),
     ],
@@ -88,6 +90,7 @@ RESERVED = openai(secretRef={"name": "env", "key": "k"})
         "a key that is not implemented",
         "dimensions of another model",
         "a broken template",
+        "a broken schema",
         "a costly pattern",
         "a reserved name",
     ],

@@ -97,7 +97,7 @@ async def merge(memory: OpenMemory, place: Place, content: object, if_match: int
         if if_match is not None and now.version != if_match:
             raise Refused("version_mismatch", f"it is at version {now.version} now", version=now.version)
         try:
-            await _store(memory, place, _encoded(memory, "schema", merged(now.content, content)), now.version)
+            await _store(memory, place, _encoded(memory, "schema", documents.merged(now.content, content)), now.version)
         except Refused as refusal:
             if refusal.code != "version_mismatch" or if_match is not None:
                 raise
@@ -112,19 +112,6 @@ async def delete(memory: OpenMemory, place: Place, if_match: int | None) -> bool
     stored = await memory.store.working(thread=place.thread, owner=place.owner)
     await _store(memory, place, None, if_match)
     return stored.version > 0
-
-
-def merged(old: object, change: object) -> object:
-    """`old` with `change` merged in (RFC 7396): objects deep, null deletes, everything else replaces."""
-    if not isinstance(change, dict):
-        return change
-    out = dict(old) if isinstance(old, dict) else {}
-    for key, value in change.items():
-        if value is None:
-            out.pop(key, None)
-        else:
-            out[key] = merged(out.get(key), value)
-    return out
 
 
 def _form(memory: OpenMemory, place: Place) -> Format:
