@@ -15,7 +15,11 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
     [
         {},
         {"type": "object", "properties": {"name": {"type": "string"}}},
-        {"$schema": DRAFT_7, "definitions": {"a": {"type": "string"}}, "properties": {"a": {"$ref": "#/definitions/a"}}},
+        {
+            "$schema": DRAFT_7,
+            "definitions": {"a": {"type": "string"}},
+            "properties": {"a": {"$ref": "#/definitions/a"}},
+        },
         {"properties": {"child": {"$ref": "#"}}},
     ],
 )

@@ -71,7 +71,9 @@ def openai(**config: object) -> dict[str, object]:
 URL = {"storage": {"use": "redis", "config": {"url": "redis://x"}}}
 OTHER_MODEL = {"embedder": {"use": "local"}, "vector": {"use": "qdrant", "dimensions": 8}}
 BROKEN_TEMPLATE = {"options": {"workingMemory": {"enabled": True, "template": "<a><b></a>"}}}
-BROKEN_SCHEMA = {"options": {"workingMemory": {"enabled": True, "schema": {"properties": {"age": {"type": "number?"}}}}}}
+BROKEN_SCHEMA = {
+    "options": {"workingMemory": {"enabled": True, "schema": {"properties": {"age": {"type": "number?"}}}}}
+}
 COSTLY_PATTERN = {"options": {"privacy": {"redact": [r"(?:.?){500}z"]}}}
 RESERVED = openai(secretRef={"name": "env", "key": "k"})
 
