@@ -33,6 +33,8 @@ KINDS: Final = {
     "document": "w:",
     "owner_document": "ow:",
     "due": "x:",
+    "accesses": "lru:",
+    "summarising": "sum:",
     "owned": "o:",
     "expiries": "exp",
     "ids": "lex",

@@ -6,7 +6,7 @@ Every method may raise StorageUnavailable (Redis ports), VectorUnavailable (Vect
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from memory_service.model.facts import (
@@ -55,6 +55,24 @@ class ThreadStore(Protocol):
 
     async def touch(self, thread: str) -> bool:
         """Refresh the thread's TTL after a read (`refresh: read`); True when the expiry moved."""
+        ...
+
+    async def used(self, messages: Sequence[Candidate]) -> None:
+        """Note that messages are read now, to a minute; for memories that flush the least recently used first.
+
+        What is gone meanwhile is left out, and a store that is full notes nothing.
+        """
+        ...
+
+    async def last_used(self, thread: str) -> Mapping[int, int]:
+        """When each message was last read, by seq, in milliseconds; one that never was is missing."""
+        ...
+
+    async def summarising(self, thread: str, token: str, *, ttl_ms: int) -> bool:
+        """Take the lease of a thread's summary for so long, or give it back (0); False when another holds it.
+
+        It spares a model's work being done twice. What a flush writes is guarded by the version alone.
+        """
         ...
 
     async def indexed(self, pos: int) -> bool:

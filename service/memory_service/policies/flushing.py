@@ -8,7 +8,7 @@ The newest group always stays: emptying a thread is what clear is for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Strategy = Literal["simple_fifo", "lru", "token_aware_lru", "hybrid_summary"]
@@ -23,12 +23,16 @@ _EXCERPT: Final = 160
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message as a flush sees it. `stands_for` is how many messages a summary replaced, 0 for what is none."""
+    """A message as a flush sees it. `stands_for` is how many messages a summary replaced, 0 for what is none.
+
+    `used_at` is when it was last read or, never read since, said: in milliseconds, for `lru` alone.
+    """
 
     seq: int
     role: str
     tokens: int
     stands_for: int = 0
+    used_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Wish:
 
 
 def plan(wish: Wish, lines: Sequence[Line]) -> Plan:
-    """Choose what leaves, oldest first in `lines`. Raises KeyError for `lru`, which needs times of access."""
+    """Choose what leaves; `lines` are oldest first."""
     groups = _groups(lines)
     cost = _COSTS[wish.strategy]
     size = sum(map(cost, groups))
@@ -118,16 +122,35 @@ def _old_and_costly(groups: list[Group]) -> list[Group]:
     return [groups[-place] for _, place in sorted(weighed, reverse=True)]
 
 
+def _least_recently_used(groups: list[Group]) -> list[Group]:
+    """A result that is read keeps its call; what was used at one time leaves oldest first."""
+    return sorted(groups[:-1], key=lambda group: max(line.used_at for line in group))
+
+
 _COSTS: Final[Mapping[str, Callable[[Group], int]]] = {
     "simple_fifo": _messages,
+    "lru": _messages,
     "token_aware_lru": _tokens,
     "hybrid_summary": _messages,
 }
 _ORDERS: Final[Mapping[str, Callable[[list[Group]], list[Group]]]] = {
     "simple_fifo": _oldest,
+    "lru": _least_recently_used,
     "token_aware_lru": _old_and_costly,
     "hybrid_summary": _oldest_but_the_first,
 }
+
+
+def dated(lines: Sequence[Line], said: Sequence[int], read: Mapping[int, int], now: int) -> list[Line]:
+    """The lines with their times of use, from when each was said and, by seq, last read. All in milliseconds.
+
+    A message said earlier than the one before it arrived no earlier; one said in the future arrived by now.
+    """
+    dated_lines, arrived = [], 0
+    for line, at in zip(lines, said, strict=True):
+        arrived = max(arrived, min(at, now))
+        dated_lines.append(replace(line, used_at=max(arrived, read.get(line.seq, 0))))
+    return dated_lines
 
 
 @dataclass(frozen=True, slots=True)

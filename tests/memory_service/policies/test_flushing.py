@@ -8,7 +8,17 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_service.policies.flushing import SUMMARY_CHARACTERS, Line, Plan, Spoken, Strategy, Wish, plan, summarise
+from memory_service.policies.flushing import (
+    SUMMARY_CHARACTERS,
+    Line,
+    Plan,
+    Spoken,
+    Strategy,
+    Wish,
+    dated,
+    plan,
+    summarise,
+)
 
 
 def lines(*roles: str, tokens: Sequence[int] = ()) -> list[Line]:
@@ -43,7 +53,7 @@ def test_tool_results_leave_with_their_call() -> None:
     assert seqs(plan(Wish(target=0.9), lines(*roles))) == [1]
 
 
-@pytest.mark.parametrize("strategy", ["simple_fifo", "token_aware_lru", "hybrid_summary"])
+@pytest.mark.parametrize("strategy", ["simple_fifo", "lru", "token_aware_lru", "hybrid_summary"])
 def test_the_newest_message_always_stays(strategy: Strategy) -> None:
     chosen = plan(Wish(strategy, target=0, force=True), lines("user", "assistant", "user"))
 
@@ -56,6 +66,28 @@ def test_token_aware_takes_the_oldest_and_costliest_first() -> None:
 
     assert seqs(chosen) == [2]
     assert chosen.tokens == 100
+
+
+def used(*times: int, roles: Sequence[str] = ()) -> list[Line]:
+    """Messages that were last used at these times."""
+    return [Line(seq, roles[seq - 1] if roles else "user", 1, used_at=time) for seq, time in enumerate(times, 1)]
+
+
+def test_lru_takes_the_least_recently_used_first_and_of_those_the_oldest() -> None:
+    assert seqs(plan(Wish("lru"), used(30, 10, 20, 10, 40, 50))) == [2, 3, 4]
+    assert seqs(plan(Wish("lru"), used(7, 7, 7, 7))) == [1, 2]
+
+
+def test_lru_spares_system_messages_and_a_call_whose_result_was_read() -> None:
+    roles = ("system", "assistant", "tool", "user", "user", "user")
+
+    assert seqs(plan(Wish("lru", target=0.6), used(0, 1, 90, 2, 3, 4, roles=roles))) == [4, 5]
+
+
+def test_a_message_that_was_never_read_counts_as_used_when_it_was_said() -> None:
+    lines_ = dated(lines(*["user"] * 5), [10, 20, 5, 99, 30], {1: 25, 2: 15}, now=40)
+
+    assert [line.used_at for line in lines_] == [25, 20, 20, 40, 40]
 
 
 def test_a_summary_leaves_the_first_and_takes_in_those_of_before() -> None:
@@ -73,7 +105,7 @@ def test_nothing_is_due_in_an_empty_thread() -> None:
 
 @given(
     st.lists(st.tuples(st.sampled_from(["user", "assistant", "tool", "system"]), st.integers(0, 50)), max_size=40),
-    st.sampled_from(["simple_fifo", "token_aware_lru", "hybrid_summary"]),
+    st.sampled_from(["simple_fifo", "lru", "token_aware_lru", "hybrid_summary"]),
     st.floats(0, 1),
     st.booleans(),
 )

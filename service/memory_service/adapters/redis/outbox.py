@@ -52,7 +52,8 @@ class RedisOutbox:
         await self._lease(partition, token, 0)
 
     async def _lease(self, partition: int, token: str, ttl_ms: int) -> int:
-        taken: int = await self._connection.run("lease", [self._keys.memory], [partition, token, ttl_ms], write=False)
+        keys = [self._keys.memory, self._keys.key("lease", partition)]
+        taken: int = await self._connection.run("lease", keys, [token, ttl_ms], write=False)
         return taken
 
     async def pending(self, partition: int, *, most: int) -> list[OutboxEntry]:

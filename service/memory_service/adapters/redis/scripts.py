@@ -20,12 +20,15 @@ Part = str | tuple[str, tuple[str, ...]]
 _THREADS: Final = ("base", "values", "header", "headers", "load")
 _WRITE: Final = ("memory", "outbox", "policy", "outcome", "expiry", "life")
 _CORE: Final = ("base", "values", "batch", "memory", "policy", "idempotency()", "lane")
-_STORED: Final = ("header", "cached", "load", "outbox", "outcome", "expiry", "life", "find()", "burial()", "purge()")
+_STORED: Final = (
+    *("header", "cached", "load", "accesses", "outbox", "outcome", "expiry", "life"),
+    *("find()", "burial()", "purge()"),
+)
 _ROWS: Final = ("messages", "removal()", "ttl()", "settings()", "flush()", "restore()", "arrival", "rows", "frame")
 PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "mutate": (*_CORE, ("general", (*_STORED, *_ROWS)), "mutate"),
     "document": (*_THREADS, *_WRITE, "burial()", "document"),
-    "reap": (*_THREADS, *_WRITE, "find()", "burial()", "purge()", "reap"),
+    "reap": (*_THREADS, "accesses", *_WRITE, "find()", "burial()", "purge()", "reap"),
     "forget": (*_THREADS, "memory", "outbox", "burial()", "forget"),
     "enqueue": (*_THREADS, "memory", "enqueue"),
     "erase": ("base", "erase"),
@@ -33,6 +36,7 @@ PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "totals": ("base", "totals"),
     "admit": ("base", "admit"),
     "read": (*_THREADS, "find()", "read"),
+    "used": (*_THREADS, "used"),
     "check": (*_THREADS, "find()", "check"),
     "acknowledge": ("base", "acknowledge"),
     "lease": ("base", "lease"),

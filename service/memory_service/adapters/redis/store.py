@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from memory_crd.status import Reason
 
 from memory_service.adapters.redis import codec
+from memory_service.adapters.redis.accesses import Accesses
 from memory_service.adapters.redis.batching import Batcher
 from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.adapters.redis.documents import Documents
@@ -51,6 +52,7 @@ class RedisThreadStore:
         self._lister = Lister(connection, keys, policy.ttl_ms, self.facts)
         self._documents = Documents(connection, keys, policy)
         self._owners = Owners(connection, keys)
+        self._accesses = Accesses(connection, keys)
 
     async def mutate(self, mutation: Mutation) -> Outcome:
         """Apply one mutation atomically, grouped with others of this memory."""
@@ -88,6 +90,19 @@ class RedisThreadStore:
         if header.pinned or not would_move(policy, now=now, created=header.created, expires=header.expires, ttl_ms=ttl):
             return False
         return (await self._batcher.submit(codec.encode(codec.Touch(thread), self._keys))).refreshed
+
+    async def used(self, messages: Sequence[Candidate]) -> None:
+        """Note that messages are read now, to a minute."""
+        await self._accesses.note(messages)
+
+    async def last_used(self, thread: str) -> dict[int, int]:
+        """When each message was last read, by seq."""
+        return await self._accesses.of(thread)
+
+    async def summarising(self, thread: str, token: str, *, ttl_ms: int) -> bool:
+        """Take the lease of a thread's summary, or give it back (0); False when another holds it."""
+        keys = [self._keys.memory, self._keys.key("summarising", thread)]
+        return bool(await self._connection.run("lease", keys, [token, ttl_ms], write=False))
 
     async def working(self, *, thread: str | None, owner: str | None) -> WorkingDocument:
         """The working-memory document of a thread or an owner."""

@@ -19,7 +19,7 @@ local NEVER, PINNED_SCORE = '9000000000000000', '+inf'
 -- A thread with nothing special has the short form, which Redis keeps in one allocation (up to 44 bytes).
 local HEADER, SHORT = '<I6I6I6I6I6I6I4I4I2I6I6I6I4B', '<I6I5I6I6I5I4I4I5B'
 local SHORT_SIZE, LONG_SIZE, FIVE_BYTES = 42, 69, 1099511627776
-local PINNED, OWN_TTL, SETTINGS, DOCUMENT = 1, 2, 4, 8
+local PINNED, OWN_TTL, SETTINGS, DOCUMENT, ACCESSES = 1, 2, 4, 8, 16
 
 -- What is put in front of a message's tail: it begins with its tokens and id, so that an anchored match finds them.
 local STORED = '{"tokens":%d,"id":"%d-%d",'

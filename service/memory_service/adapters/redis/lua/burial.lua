@@ -21,15 +21,16 @@ local function strip(h, thread, keys)
   if h.y > 0 then keys[#keys + 1] = T .. K_system .. thread end
   if h.next_due ~= 0 then keys[#keys + 1] = T .. K_due .. thread end
   if band(h.flags, DOCUMENT) ~= 0 then keys[#keys + 1] = T .. K_document .. thread end
+  if band(h.flags, ACCESSES) ~= 0 then keys[#keys + 1] = T .. K_accesses .. thread end
   count(-1, -h.n - h.y, -h.tokens, -h.bytes)
   mem.changed = true
 end
 
 -- Removes what an incarnation has besides its header and its places in the indexes that the next one takes over.
 local function bury(h, thread)
-  local keys = {}
+  local keys = {T .. K_summarising .. thread}
   strip(h, thread, keys)
-  if #keys > 0 then call('UNLINK', unpack(keys)) end
+  call('UNLINK', unpack(keys))
   if h.next_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
   call('XDEL', T .. K_created, h.g .. '-0')
 end

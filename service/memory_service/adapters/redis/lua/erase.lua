@@ -12,7 +12,7 @@ end
 
 local threads = each(K_expiries, function(thread)
   call('UNLINK', T .. K_header .. thread, T .. K_settings .. thread, T .. K_log .. thread, T .. K_system .. thread,
-    T .. K_document .. thread, T .. K_due .. thread)
+    T .. K_document .. thread, T .. K_due .. thread, T .. K_accesses .. thread, T .. K_summarising .. thread)
 end)
 local owners = each(K_owners, function(owner) call('UNLINK', T .. K_owned .. owner, T .. K_owner_document .. owner) end)
 local backups = each(K_backups, function(id)

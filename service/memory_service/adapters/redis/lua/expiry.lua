@@ -18,12 +18,6 @@ local function refreshed(h)
   return math.max(h.expires, after(h, ttl))
 end
 
--- Gives a content key the thread's exact expiry, or none.
-local function stamp(h, key)
-  local at = expiry(h)
-  if at == 0 then call('PERSIST', key) else call('PEXPIREAT', key, at) end
-end
-
 local function score(h)
   if band(h.flags, PINNED) ~= 0 then return PINNED_SCORE end
   if h.expires == 0 then return NEVER end
@@ -36,6 +30,7 @@ local function spread(h, thread)
   if h.n > 0 then stamp(h, T .. K_log .. thread) end
   if h.y > 0 then stamp(h, T .. K_system .. thread) end
   if band(h.flags, DOCUMENT) ~= 0 then stamp(h, T .. K_document .. thread) end
+  if band(h.flags, ACCESSES) ~= 0 then stamp(h, T .. K_accesses .. thread) end
 end
 
 -- Refresh on a write, if the policy says so. True when the expiry moved; the caller spreads it.

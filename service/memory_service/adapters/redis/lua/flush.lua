@@ -75,6 +75,7 @@ local function flush(op, h)
   take_all(h, thread, found)
   push(T .. K_system .. thread, b.systems)
   forget_dues(h, thread, found)
+  unnote(h, thread, seqs)
   save(h, thread)
   if moved then
     spread(h, thread)

@@ -20,6 +20,12 @@ local function expiry(h)
   return h.expires
 end
 
+-- Gives a content key the thread's exact expiry, or none.
+local function stamp(h, key)
+  local at = expiry(h)
+  if at == 0 then call('PERSIST', key) else call('PEXPIREAT', key, at) end
+end
+
 local function settings_of(h, thread)
   if band(h.flags, SETTINGS) == 0 then return {} end
   local raw = call('GET', T .. K_settings .. thread)

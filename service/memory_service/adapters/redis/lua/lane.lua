@@ -26,6 +26,7 @@ local function plain_append(key, thread, partition, at, tail, digest)
   end
   local list, leaves, spent, cut = T .. K_log .. thread, nil, 0, 0
   if n == max then
+    if flags % (2 * ACCESSES) >= ACCESSES then return nil end
     local oldest = call('LRANGE', list, 0, 1)
     leaves = oldest[1]
     if not leaves or oldest[2] and find_text(oldest[2], TOOL) then return nil end

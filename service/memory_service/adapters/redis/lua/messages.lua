@@ -123,13 +123,16 @@ local function put(op, h, dead, b, replacing)
     save_first(h, thread)
     if dead then burial().bury(dead, thread) end
     if replacing then
-      call('UNLINK', list, T .. K_system .. thread, T .. K_due .. thread)
+      call('UNLINK', list, T .. K_system .. thread, T .. K_due .. thread, T .. K_accesses .. thread)
       if old_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
     end
   end
   push(list, b.items, log_was_empty)
   push(T .. K_system .. thread, b.systems, system_was_empty)
-  if leave > 0 then call('LTRIM', list, leave, -1) end
+  if leave > 0 then
+    call('LTRIM', list, leave, -1)
+    unnote(h, thread, seqs)
+  end
   if not (dead or replacing) then save(h, thread, op.key) end
   if created then enter(h, thread) end
   if b.dues then purge().note_dues(h, thread, b) end

@@ -43,6 +43,7 @@ local function purge(h, thread)
   end
   if #due > 0 then call('ZREM', T .. K_due .. thread, unpack(due)) end
   settle_due(h, thread)
+  unnote(h, thread, gone)
   save(h, thread)
   if #gone > 0 then
     next_pos()

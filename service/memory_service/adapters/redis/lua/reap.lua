@@ -24,7 +24,9 @@ local keys, gone, births, with_dues, rescored = {}, {}, {}, {}, {}
 
 -- A thread whose header is lost or damaged goes too, or it would stop the reaper for ever.
 local function scrap(thread)
-  for _, kind in ipairs({K_header, K_log, K_system, K_settings, K_document, K_due}) do keys[#keys + 1] = T .. kind .. thread end
+  for _, kind in ipairs({K_header, K_log, K_system, K_settings, K_document, K_due, K_accesses}) do
+    keys[#keys + 1] = T .. kind .. thread
+  end
   with_dues[#with_dues + 1] = thread
   gone[#gone + 1] = thread
   repaired = repaired + 1

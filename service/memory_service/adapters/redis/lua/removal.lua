@@ -29,7 +29,7 @@ local function clear(op, h)
   h.version, h.updated = next_pos(), now
   -- The backup comes first: if Redis has no room for it, nothing is cleared.
   if backup then back_up(h, thread, op.a) end
-  call('UNLINK', T .. K_log .. thread, T .. K_system .. thread, T .. K_due .. thread)
+  call('UNLINK', T .. K_log .. thread, T .. K_system .. thread, T .. K_due .. thread, T .. K_accesses .. thread)
   if due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end
   save(h, thread)
   if moved then spread(h, thread) end
@@ -65,6 +65,7 @@ local function delete_message(op, h)
   h.version, h.updated = next_pos(), now
   purging.take_out(h, list, item, which)
   if h.next_due ~= 0 and call('ZREM', T .. K_due .. op.thread, op.b) == 1 then purging.settle_due(h, op.thread) end
+  unnote(h, op.thread, {op.b})
   save(h, op.thread)
   if moved then spread(h, op.thread) end
   emit_seqs(h, op.thread, {op.b})

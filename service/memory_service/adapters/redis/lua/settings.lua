@@ -125,6 +125,7 @@ local function configure(op, h, dead)
   if created then enter(h, thread) end
   if leave > 0 then
     call('LTRIM', T .. K_log .. thread, leave, -1)
+    unnote(h, thread, seqs)
     count(0, -leave, -tokens, -bytes)
   end
   if moved then spread(h, thread) end
