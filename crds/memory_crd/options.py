@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from memory_crd import patterns
+from memory_crd.eviction import Window
 from memory_crd.fields import Rule, Setting
 from memory_crd.models import Items, Nested, Open
 from memory_crd.scalars import Boolean, Choice, Duration, Integer, Number, Text
@@ -193,7 +194,8 @@ class Limits:
         int, Setting("messageBytes", Integer(1, MESSAGE_BYTES), "Largest message, in bytes of its JSON.")
     ] = 65_536
     thread_messages: Annotated[
-        int, Setting("threadMessages", Integer(1, 1_000_000), "Most messages of one thread, unless it has a window.")
+        int,
+        Setting("threadMessages", Integer(1, 1_000_000), "Most messages of a thread that no window counts."),
     ] = 10_000
     metadata_keys: Annotated[
         int, Setting("metadataKeys", Integer(0, 4096), "Most metadata keys of one message, nested ones included.")
@@ -227,6 +229,10 @@ class Options:
     privacy: Annotated[
         Privacy | None,
         Setting("privacy", Nested(Privacy), "What is redacted, and what is not kept; by default all is kept as said."),
+    ] = None
+    window: Annotated[
+        Window | None,
+        Setting("window", Nested(Window), "How much of a thread is kept; without it, up to limits.threadMessages."),
     ] = None
     limits: Annotated[Limits, Setting("limits", Nested(Limits), "What is refused before anything is written.")] = field(
         default_factory=Limits

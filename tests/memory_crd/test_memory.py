@@ -18,6 +18,7 @@ from memory_crd.memory import (
     Spec,
     Storage,
     Vector,
+    Window,
     resolve_embedder,
 )
 
@@ -157,7 +158,9 @@ def test_zero_is_no_expiry() -> None:
         ("vector/dimensions", "384"), ("vector/dimensions", True), ("vector/config", "x"), ("embedder/use", "magic"),
         ("embedder/config/model", ""), ("embedder/config/model", "x" * 129), ("embedder/config/url", "ftp://x"),
         ("options/lastMessages", -1), ("options/lastMessages", 1001), ("options/unknown", 1),
-        ("options/window", {"messages": 5}), ("options/flushing", {}), ("options/privacy", []),
+        ("options/window", {}), ("options/window/messages", 0), ("options/window/messages", 100_001),
+        ("options/window/tokens", 0), ("options/window/tokens", 2.5), ("options/window/size", 5),
+        ("options/flushing", {}), ("options/privacy", []),
         ("options/semanticRecall/enabled", "yes"), ("options/semanticRecall/maxResults", 0),
         ("options/semanticRecall/maxResults", 51), ("options/semanticRecall/scope", "tenant"),
         ("options/semanticRecall/messageRange", 21), ("options/semanticRecall/threshold", 1.1),
@@ -203,6 +206,14 @@ def test_an_unknown_field_is_named_with_the_known_ones() -> None:
         "known here: after, maxAge, refresh, required"
         in faults_of(manifest(options={"ttl": {"for": "ever"}}))["/spec/options/ttl/for"]
     )
+
+
+@pytest.mark.parametrize("window", [{"messages": 20}, {"tokens": 4000}, {"messages": 1, "tokens": 1}], ids=str)
+def test_a_window_has_a_size_in_messages_or_tokens(window: dict[str, int]) -> None:
+    spec = Memory.parse(manifest(options={"window": window})).spec
+
+    assert spec.options.window == Window(window.get("messages"), window.get("tokens"))
+    assert "say messages, tokens, or both" in faults_of(manifest(options={"window": {}}))["/spec/options/window"]
 
 
 def test_a_template_and_a_schema_exclude_each_other() -> None:

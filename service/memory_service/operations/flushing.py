@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from memory_service.errors import Fault, Refused
-from memory_service.model.facts import Slice
+from memory_service.model.facts import Facts, Slice
 from memory_service.model.mutations import Flush, Outcome
 from memory_service.model.values import Draft, Guard
 from memory_service.operations import moments
 from memory_service.operations.messages import NewMessage, drafts
 from memory_service.operations.outcomes import settle
 from memory_service.operations.stored import StoredMessage, decode
-from memory_service.policies.flushing import Line, Plan, Spoken, Wish, plan, summarise
+from memory_service.policies.flushing import Bounds, Line, Plan, Spoken, Wish, plan, summarise
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -70,7 +70,7 @@ async def flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, pl
         if stored is None:
             continue
         lines = [_line(message) for message, _ in stored]
-        chosen = plan(replace(wish, limit=facts.max_messages), lines)
+        chosen = plan(replace(wish, bounds=bounds(memory, facts)), lines)
         change = _mutation(memory, thread, wish, chosen, [message for message, _ in stored], (guard, facts.version))
         done = await memory.store.mutate(change)
         if done.code == "version_mismatch" and guard.if_match is None and not done.replayed:
@@ -78,6 +78,12 @@ async def flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, pl
         sizes = {line.seq: size for line, size in zip(lines, (size for _, size in stored), strict=True)}
         return await _flushed(memory, wish, change, settle(done), sizes)
     raise Refused("busy", "the thread is written to so often that no flush fits in between; try again in a moment")
+
+
+def bounds(memory: OpenMemory, facts: Facts) -> Bounds:
+    """The limits that the memory's policy sets to a thread."""
+    window = memory.definition.spec.options.window
+    return Bounds(facts.max_messages, window.tokens if window else None)
 
 
 async def _all(memory: OpenMemory, thread: str, version: int) -> list[tuple[StoredMessage, int]] | None:

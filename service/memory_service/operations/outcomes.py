@@ -43,10 +43,16 @@ _REFUSALS: Final[Mapping[str, tuple[str, Callable[[Outcome], str]]]] = {
         "thread_full",
         lambda outcome: (
             f"the thread would exceed {outcome.limit or 'its limit of'} messages (options.limits.threadMessages); "
-            "clear it, or give it a window with max_messages"
+            "clear it, or give it a window with max_messages or options.window"
         ),
     ),
-    "token_limit": ("token_limit", _says("the messages alone exceed the token budget of the thread")),
+    "token_limit": (
+        "token_limit",
+        lambda outcome: (
+            f"a message alone has more than the {outcome.limit} tokens that a thread may (options.window.tokens); "
+            "send it in parts"
+        ),
+    ),
     "system_cap": ("system_cap", _says("a thread keeps at most 64 system messages; clear it or write it anew")),
     "quota_exceeded": (
         "quota_exceeded",

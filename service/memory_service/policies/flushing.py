@@ -7,6 +7,7 @@ The newest group always stays: emptying a thread is what clear is for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -55,35 +56,72 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """The limits that a memory's policy sets to a thread, system messages not counted; None for none."""
+
+    messages: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
-    """What a flush is asked for. `limit` is the thread's window in messages, None for its present size."""
+    """What a flush is asked for. `threshold` and `target` are shares of the bounds, or of what is there without any."""
 
     strategy: Strategy = "simple_fifo"
     threshold: float = THRESHOLD
     target: float = TARGET
     force: bool = False
-    limit: int | None = None
+    bounds: Bounds = Bounds()
+
+
+Group = tuple[Line, ...]
+
+
+@dataclass(slots=True)
+class _Measure:
+    """One way to measure a thread, how much it has of that now, and the limit."""
+
+    cost: Callable[[Group], int]
+    size: int
+    limit: int
+
+    def reached(self, wish: Wish) -> bool:
+        return self.limit > 0 and (wish.force or self.size >= trigger(self.limit, wish.threshold))
+
+
+def trigger(limit: int, threshold: float) -> int:
+    """The size from which a limit counts as reached: its share, rounded up, whatever a float makes of 0.7 * 10."""
+    return max(1, math.ceil(round(threshold * limit, 6)))
 
 
 def plan(wish: Wish, lines: Sequence[Line]) -> Plan:
-    """Choose what leaves; `lines` are oldest first."""
+    """Choose what leaves; `lines` are oldest first.
+
+    The first limit reached acts: messages leave until every limit that was reached is down at its target.
+    """
     groups = _groups(lines)
-    cost = _COSTS[wish.strategy]
-    size = sum(map(cost, groups))
-    limit = wish.limit if wish.limit is not None and cost is _messages else size
-    if not groups or limit == 0 or not (wish.force or size >= wish.threshold * limit):
+    reached = [measure for measure in _measures(wish, groups) if measure.reached(wish)]
+    if not groups or not reached:
         return Plan(due=False)
     leaving: list[Line] = []
     for group in _ORDERS[wish.strategy](groups):
-        if size <= wish.target * limit:
+        if all(measure.size <= wish.target * measure.limit for measure in reached):
             break
-        size -= cost(group)
+        for measure in reached:
+            measure.size -= measure.cost(group)
         leaving += group
     summaries = [line for line in lines if line.stands_for] if wish.strategy == "hybrid_summary" and leaving else []
     return Plan(True, tuple(leaving), tuple(summaries))
 
 
-Group = tuple[Line, ...]
+def _measures(wish: Wish, groups: list[Group]) -> list[_Measure]:
+    """The policy's limits; without any, the present size, measured as the strategy does."""
+    limits = ((_messages, wish.bounds.messages), (_tokens, wish.bounds.tokens))
+    found = [_Measure(cost, sum(map(cost, groups)), limit) for cost, limit in limits if limit is not None]
+    if found:
+        return found
+    size = sum(map(_COSTS[wish.strategy], groups))
+    return [_Measure(_COSTS[wish.strategy], size, size)]
 
 
 def _groups(lines: Sequence[Line]) -> list[Group]:

@@ -24,11 +24,13 @@ class Policy:
     system_messages: int = SYSTEM_MESSAGES
     threads: int = 0
     bytes: int = 0
+    window_messages: int = 0
+    window_tokens: int = 0
 
     @classmethod
     def of(cls, options: Options) -> Policy:
         """The rules that a memory's options say."""
-        ttl, limits = options.ttl, options.limits
+        ttl, limits, window = options.ttl, options.limits, options.window
         return cls(
             ttl_ms=ttl.after_ms or 0,
             max_age_ms=ttl.max_age_ms or 0,
@@ -37,7 +39,13 @@ class Policy:
             thread_messages=limits.thread_messages,
             threads=limits.threads or 0,
             bytes=limits.bytes or 0,
+            window_messages=(window.messages if window else None) or 0,
+            window_tokens=(window.tokens if window else None) or 0,
         )
+
+    def window(self, own: int) -> int:
+        """Most messages of a thread whose own window is `own`; system messages are not counted."""
+        return own or self.window_messages
 
 
 def grain(ttl_ms: int) -> int:

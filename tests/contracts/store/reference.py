@@ -29,10 +29,10 @@ class Thread:
     def plain(self) -> list[Message]:
         return [message for message in self.messages if message.draft.role != "system"]
 
-    @property
-    def window(self) -> int | None:
-        most = self.settings.get("max_messages")
-        return most if isinstance(most, int) else None
+    def window(self, policy: Policy) -> int | None:
+        """Most messages: its own, else the memory's, None for no such window."""
+        most = self.settings.get("max_messages") or policy.window_messages
+        return most if isinstance(most, int) and most else None
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Reference:
             body, answer = self.records[key.digest]
             return {**answer, "replayed": True} if body == key.body else {"code": "idempotency_mismatch"}
         answer = self._guarded(mutation)
-        recorded = ("ok", "settings_conflict", "not_empty", "system_cap", "thread_full")
+        recorded = ("ok", "settings_conflict", "not_empty", "system_cap", "token_limit", "thread_full")
         if key is not None and not mutation.guard.dry_run and answer["code"] in recorded:
             self.records[key.digest] = (key.body, answer)
         return answer
@@ -99,13 +99,16 @@ class Reference:
         new = [Message(first + place, draft) for place, draft in enumerate(drafts)]
         every = stay + new
         systems = sum(message.draft.role == "system" for message in every)
+        budget = self.policy.window_tokens
+        if budget and any(each.tokens > budget for each in drafts if each.role != "system"):
+            return {"code": "token_limit"}
         if systems > self.policy.system_messages:
             return {"code": "system_cap"}
-        if thread.window is None and len(every) - systems > self.policy.thread_messages:
+        kept, evicted = self._windowed(thread, every)
+        if thread.window(self.policy) is None and len(every) - systems - evicted > self.policy.thread_messages:
             return {"code": "thread_full"}
         if old is None and self.policy.threads and len(self.threads) >= self.policy.threads:
             return {"code": "quota_exceeded"}
-        kept, evicted = _windowed(every, thread.window)
         thread.messages, thread.seq = kept, thread.seq + len(drafts)
         self.threads[name] = thread
         self._step(thread)
@@ -162,7 +165,7 @@ class Reference:
                  if (value := getattr(settings, key)) is not UNSET}  # fmt: skip
         given = {key: None if key == "type" and value == "CHAT" else value or None for key, value in given.items()}
         present = dict(old.settings) if old else {}
-        if mode == "create" and old and any(present.get(key) != value for key, value in given.items()):
+        if mode == "create" and old and any(self._differs(old, key, value) for key, value in given.items()):
             return {"code": "settings_conflict"}
         base = {"owner": present.get("owner")} if mode == "replace" else present
         wanted = {key: value for key, value in {**base, **given}.items() if value is not None}
@@ -174,20 +177,26 @@ class Reference:
             return _ok(version=old.version, changed=False)
         thread = old or Thread(self.pos + 1)
         thread.settings = wanted
-        kept, evicted = _windowed(thread.messages, thread.window)
-        thread.messages = kept
+        thread.messages, evicted = self._windowed(thread, thread.messages)
         self.threads[name] = thread
         self._step(thread)
         return _ok(version=thread.version, created=old is None, evicted=evicted)
 
+    def _differs(self, thread: Thread, key: str, value: object) -> bool:
+        present = thread.settings.get(key)
+        return present != value and not (key == "max_messages" and value == thread.window(self.policy))
 
-def _windowed(messages: list[Message], most: int | None) -> tuple[list[Message], int]:
+    def _windowed(self, thread: Thread, messages: list[Message]) -> tuple[list[Message], int]:
+        return _windowed(messages, thread.window(self.policy), self.policy.window_tokens or None)
+
+
+def _windowed(messages: list[Message], most: int | None, budget: int | None) -> tuple[list[Message], int]:
     """What a window keeps: system messages, and the newest others; results leave with their call, the newest never."""
     plain = [message for message in messages if message.draft.role != "system"]
-    leave = len(plain) - most if most is not None else 0
-    if leave <= 0:
-        return list(messages), 0
-    while leave < len(plain) - 1 and plain[leave].draft.role == "tool":
+    leave = max(0, len(plain) - most) if most is not None else 0
+    while budget is not None and sum(message.draft.tokens for message in plain[leave:]) > budget:
+        leave += 1
+    while 0 < leave < len(plain) - 1 and plain[leave].draft.role == "tool":
         leave += 1
     gone = {message.seq for message in plain[:leave]}
     return [message for message in messages if message.seq not in gone], leave

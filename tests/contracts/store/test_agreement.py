@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +21,12 @@ from tests.contracts.store.reference import Reference
 from tests.contracts.store.servers import Server
 
 POLICY = Policy(thread_messages=6, system_messages=3, threads=3)
+POLICIES = (
+    POLICY,
+    replace(POLICY, window_messages=3),
+    replace(POLICY, window_tokens=5),
+    replace(POLICY, window_messages=4, window_tokens=4),
+)
 ROLES: tuple[Role, ...] = ("user", "assistant", "tool", "tool", "system")
 names = st.sampled_from("abcd")
 roles = st.sampled_from(ROLES)
@@ -63,15 +69,17 @@ mutations = st.one_of(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(mutations, min_size=8, max_size=60), st.integers(1, 12))
-def test_store_and_reference_agree_on_any_history(server: Server, history: list[Mutation], group: int) -> None:
-    asyncio.run(agree(server, history, group))
+@given(st.lists(mutations, min_size=8, max_size=60), st.integers(1, 12), st.sampled_from(POLICIES))
+def test_store_and_reference_agree_on_any_history(
+    server: Server, history: list[Mutation], group: int, policy: Policy
+) -> None:
+    asyncio.run(agree(server, history, group, policy))
 
 
-async def agree(server: Server, history: Sequence[Mutation], group: int) -> None:
+async def agree(server: Server, history: Sequence[Mutation], group: int, policy: Policy) -> None:
     stores = server.stores()
-    log, reference = Log.new(stores, server), Reference(POLICY)
-    log = log.with_policy(**{name: getattr(POLICY, name) for name in ("thread_messages", "system_messages", "threads")})
+    log, reference = Log.new(stores, server), Reference(policy)
+    log = log.with_policy(**asdict(policy))
     try:
         for batch in batched(history, group):
             batch = [aimed(mutation, reference) for mutation in batch]
@@ -126,7 +134,7 @@ async def same_contents(log: Log, reference: Reference) -> None:
         assert facts.messages == len(thread.messages) == page.total
         assert facts.tokens == sum(each.draft.tokens for each in thread.messages)
         assert facts.bytes == sum(map(len, page.messages))
-        assert (facts.owner, facts.max_messages) == (thread.settings.get("owner"), thread.window)
+        assert (facts.owner, facts.max_messages) == (thread.settings.get("owner"), thread.window(reference.policy))
     totals = await log.store.totals()
     every = [each for thread in reference.threads.values() for each in thread.messages]
     assert (totals.threads, totals.messages) == (len(reference.threads), len(every))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from memory_service.policies.flushing import (
     SUMMARY_CHARACTERS,
+    Bounds,
     Line,
     Plan,
     Spoken,
@@ -18,6 +19,7 @@ from memory_service.policies.flushing import (
     dated,
     plan,
     summarise,
+    trigger,
 )
 
 
@@ -37,9 +39,24 @@ def test_simple_fifo_comes_down_to_half_of_what_is_there() -> None:
 def test_shares_are_of_the_window_where_there_is_one() -> None:
     ten = lines(*["user"] * 10)
 
-    assert not plan(Wish(limit=20), ten).due
-    assert seqs(plan(Wish(limit=12), ten)) == [1, 2, 3, 4]
-    assert seqs(plan(Wish(limit=20, force=True, target=0.2), ten)) == [1, 2, 3, 4, 5, 6]
+    assert not plan(Wish(bounds=Bounds(20)), ten).due
+    assert seqs(plan(Wish(bounds=Bounds(12)), ten)) == [1, 2, 3, 4]
+    assert seqs(plan(Wish(bounds=Bounds(20), force=True, target=0.2), ten)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_first_limit_reached_acts_and_the_other_does_not() -> None:
+    ten = lines(*["user"] * 10, tokens=[10] * 10)
+
+    assert seqs(plan(Wish(bounds=Bounds(12, 1000)), ten)) == [1, 2, 3, 4]
+    assert seqs(plan(Wish(bounds=Bounds(1000, 120)), ten)) == [1, 2, 3, 4]
+    assert seqs(plan(Wish(bounds=Bounds(10, 120)), ten)) == [1, 2, 3, 4, 5]
+    assert not plan(Wish(bounds=Bounds(13, 130)), ten).due
+
+
+def test_a_threshold_is_reached_at_its_exact_share() -> None:
+    assert [trigger(10, 0.7), trigger(3, 0.8), trigger(100, 0.29), trigger(1, 0.01)] == [7, 3, 29, 1]
+    assert plan(Wish(threshold=0.7, bounds=Bounds(10)), lines(*["user"] * 7)).due
+    assert not plan(Wish(threshold=0.7, bounds=Bounds(10)), lines(*["user"] * 6)).due
 
 
 def test_system_messages_stay() -> None:

@@ -46,7 +46,7 @@ _DRAFT: Final = struct.Struct("<BIQ")
 _OUTCOME: Final = struct.Struct("<BBIHIHIHIHHBHBIH")
 _QUOTA: Final = struct.Struct("<BQQ")
 _FLUSHED: Final = struct.Struct("<Qq")
-_POLICY: Final = struct.Struct("<QQQQQQBB")
+_POLICY: Final = struct.Struct("<QQQQQQIQBB")
 
 _MATCH, _ABSENT, _DRY, _KEYED = 1, 2, 4, 8
 _SET, _FOREVER, _PIN_GIVEN, _PIN_ON = 16, 32, 64, 128
@@ -80,6 +80,8 @@ def pack_policy(policy: Policy) -> bytes:
         policy.system_messages,
         policy.threads,
         policy.bytes,
+        policy.window_messages,
+        policy.window_tokens,
         _REFRESHES[policy.refresh],
         policy.required,
     )
@@ -229,6 +231,8 @@ def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Ou
         limit = policy.thread_messages
     elif name == "system_cap":
         limit = policy.system_messages
+    elif name == "token_limit":
+        limit = policy.window_tokens
     elif len(raw) == _OUTCOME.size + _FLUSHED.size:
         tokens, freed = _FLUSHED.unpack_from(raw, _OUTCOME.size)
     return Outcome(

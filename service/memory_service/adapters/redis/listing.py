@@ -19,6 +19,7 @@ from memory_service.errors import Fault, Refused
 from memory_service.keys import Keys
 from memory_service.model.facts import Facts, ThreadPage, ThreadQuery
 from memory_service.policies.globs import literal_prefix, matches
+from memory_service.policies.retention import Policy
 
 STEP: Final = 200
 _NEVER: Final = "9000000000000000"
@@ -41,11 +42,11 @@ class Lister:
     """Lists one memory's threads. `facts` answers for a thread that needs purging first."""
 
     def __init__(
-        self, connection: Connection, keys: Keys, ttl_ms: int, facts: Callable[[str], Awaitable[Facts]]
+        self, connection: Connection, keys: Keys, policy: Policy, facts: Callable[[str], Awaitable[Facts]]
     ) -> None:
         self._connection = connection
         self._keys = keys
-        self._ttl_ms = ttl_ms
+        self._policy = policy
         self._facts = facts
 
     async def page(self, query: ThreadQuery) -> ThreadPage:
@@ -92,7 +93,7 @@ class Lister:
         every = []
         for thread, header, kept in zip(threads, headers, settings, strict=True):
             try:
-                every.append(facts_of(thread, alive(header, now), kept, now, self._ttl_ms))
+                every.append(facts_of(thread, alive(header, now), kept, now, self._policy))
             except Due:
                 every.append(await self._facts(thread))
         return now, every

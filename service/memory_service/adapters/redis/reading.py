@@ -15,6 +15,7 @@ from memory_service.adapters.redis.connection import Connection
 from memory_service.adapters.redis.headers import Header, decode_header
 from memory_service.keys import Keys, parse_message_id
 from memory_service.model.facts import Facts, MessagePage, Slice
+from memory_service.policies.retention import Policy
 
 PAGE_BYTES: Final = 1 << 20
 SCANNED: Final = 2_000
@@ -64,12 +65,12 @@ def alive(raw: bytes | None, now: int) -> Header | None:
     return header
 
 
-def facts_of(thread: str, header: Header | None, settings: bytes | None, now: int, ttl_ms: int) -> Facts:
-    """A header and settings as facts; `ttl_ms` is the memory's own, for threads without one."""
+def facts_of(thread: str, header: Header | None, settings: bytes | None, now: int, policy: Policy) -> Facts:
+    """A header and settings as facts; what a thread does not set for itself is the memory's."""
     if header is None:
         return Facts(thread)
     kept = _settings.decode(settings) if settings else Settings()
-    ttl = header.ttl if header.own_ttl else ttl_ms
+    ttl = header.ttl if header.own_ttl else policy.ttl_ms
     expires_at = header.expires_at
     return Facts(
         thread=thread,
@@ -79,7 +80,7 @@ def facts_of(thread: str, header: Header | None, settings: bytes | None, now: in
         owner=kept.owner,
         title=kept.title,
         metadata=_object.decode(kept.metadata),
-        max_messages=header.max_messages or None,
+        max_messages=policy.window(header.max_messages) or None,
         messages=header.messages + header.system_messages,
         system_messages=header.system_messages,
         tokens=header.tokens,
@@ -98,10 +99,10 @@ def facts_of(thread: str, header: Header | None, settings: bytes | None, now: in
 class Reader:
     """Reads of one memory's threads. Raises Due where something must be purged first."""
 
-    def __init__(self, connection: Connection, keys: Keys, ttl_ms: int) -> None:
+    def __init__(self, connection: Connection, keys: Keys, policy: Policy) -> None:
         self._connection = connection
         self._keys = keys
-        self._ttl_ms = ttl_ms
+        self._policy = policy
 
     async def facts(self, thread: str) -> Facts:
         """The thread as it is now."""
@@ -112,7 +113,7 @@ class Reader:
             )
             if raw == again:
                 now = milliseconds(clock)
-                return facts_of(thread, alive(raw, now), settings, now, self._ttl_ms)
+                return facts_of(thread, alive(raw, now), settings, now, self._policy)
 
     async def read(self, thread: str, what: Slice) -> MessagePage:
         """A page of the thread's messages."""

@@ -48,8 +48,8 @@ class RedisThreadStore:
         self._keys = keys
         self._policy = policy
         self._batcher = Batcher(connection, keys, policy)
-        self._reader = Reader(connection, keys, policy.ttl_ms)
-        self._lister = Lister(connection, keys, policy.ttl_ms, self.facts)
+        self._reader = Reader(connection, keys, policy)
+        self._lister = Lister(connection, keys, policy, self.facts)
         self._documents = Documents(connection, keys, policy)
         self._owners = Owners(connection, keys)
         self._accesses = Accesses(connection, keys)

@@ -11,9 +11,10 @@ import msgspec
 
 from memory_service.errors import StorageUnavailable, Unavailable, VectorUnavailable
 from memory_service.model.facts import Facts, Slice
-from memory_service.operations import moments
+from memory_service.operations import flushing, moments
 from memory_service.operations.keyed.task import HealthConfig, StatsConfig
 from memory_service.operations.stored import StoredMessage, decode
+from memory_service.policies.flushing import Bounds
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -108,7 +109,7 @@ async def stats(memory: OpenMemory, key: str, config: StatsConfig) -> tuple[Outp
         "expires_at": moments.render_or_none(facts.expires_at),
         "ttl_seconds": None if facts.remaining_ms is None else facts.remaining_ms // 1000,
         "vector_count": await _vectors(memory, facts),
-        "actual_strategy": _strategy(facts),
+        "actual_strategy": _strategy(memory, facts),
         "last_flush": facts.last_flush,
         "corrupted": count.corrupted,
         "version": facts.version,
@@ -132,11 +133,11 @@ async def _vectors(memory: OpenMemory, facts: Facts) -> int | None:
         return None
 
 
-def _strategy(facts: Facts) -> str:
+def _strategy(memory: OpenMemory, facts: Facts) -> str:
     """The last flush's strategy if there was one, else `window` where one bounds the key, else `none`."""
     if facts.last_flush is not None:
         return str(facts.last_flush.get("strategy"))
-    return "window" if facts.max_messages is not None else "none"
+    return "none" if flushing.bounds(memory, facts) == Bounds() else "window"
 
 
 # --- health -----------------------------------------------------------------------------------------------------------
@@ -169,7 +170,7 @@ async def health(memory: OpenMemory, key: str, config: HealthConfig) -> Output:
     usage = _judge_usage(memory, facts, found)
     await _judge_vectors(memory, facts, found, asked=config.check_connectivity)
     output = _verdict(key, found) | {"exists": facts.exists, "last_flush": facts.last_flush}
-    output["actual_strategy"] = _strategy(facts)
+    output["actual_strategy"] = _strategy(memory, facts)
     if config.include_stats:
         output |= {
             "message_count": facts.messages,
@@ -213,9 +214,10 @@ def _judge_expiry(memory: OpenMemory, facts: Facts, found: Findings) -> None:
 
 def _judge_usage(memory: OpenMemory, facts: Facts, found: Findings) -> float:
     """Percent of the window, or of the limit. A window is meant to be full; a limit refuses what comes next."""
-    limit = facts.max_messages or memory.definition.spec.options.limits.thread_messages
+    bounds = flushing.bounds(memory, facts)
+    limit = bounds.messages or memory.definition.spec.options.limits.thread_messages
     usage = round(100 * (facts.messages - facts.system_messages) / limit, 1)
-    if facts.max_messages is None and usage >= NEAR_LIMIT:
+    if bounds.messages is None and usage >= NEAR_LIMIT:
         found.degraded.append(f"it holds {usage} % of the messages that a thread may (options.limits.threadMessages)")
         found.recommendations.append("flush it, clear it, or give it a window with max_messages")
     return usage

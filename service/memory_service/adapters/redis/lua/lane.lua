@@ -1,5 +1,5 @@
 -- The lane of a plain append: one message without an expiry of its own, to a living thread that has messages, no system ones
--- and nothing special, and whose window, if it has one, lets one message go. Nearly every call is one, so it works on locals
+-- and nothing special, and whose window, if there is one, lets one message go at most. Nearly every call is one, so it works on locals
 -- alone, at half the price of the frame and without its functions. It decides nothing: whatever is not plain, and every
 -- refusal, goes to the frame, with nothing written here before.
 
@@ -17,21 +17,22 @@ local function plain_append(key, thread, partition, at, tail, digest)
   if not raw then return nil end
   local kind, cost, due = unpack_from(DRAFT, HEADS, at)
   local g, version, expires, created, updated, next_due, seq, n, y, tokens, bytes, ttl, max, flags = unpack_values(raw)
-  local target = TARGET
+  local most, target = max == 0 and WINDOW_MESSAGES or max, TARGET
   if MAX_AGE > 0 then target = math.min(target, created + MAX_AGE) end
   if kind ~= 0 or due ~= 0 or n == 0 or y ~= 0 or next_due ~= 0 or flags % SETTINGS ~= 0 or BYTE_QUOTA > 0
-    or max == 0 and n >= THREAD_CAP or max > 0 and n > max
+    or most == 0 and n >= THREAD_CAP or most > 0 and n > most
     or expires ~= 0 and (expires <= now or expires < target) or expires == 0 and REQUIRED ~= 0 then
     return nil
   end
   local list, leaves, spent, cut = T .. K_log .. thread, nil, 0, 0
-  if n == max then
+  if n == most or WINDOW_TOKENS > 0 and tokens + cost > WINDOW_TOKENS then
     if flags % (2 * ACCESSES) >= ACCESSES then return nil end
     local oldest = call('LRANGE', list, 0, 1)
     leaves = oldest[1]
     if not leaves or oldest[2] and find_text(oldest[2], TOOL) then return nil end
     spent, cut = string.match(leaves, ID)
     cut = tonumber(cut)
+    if WINDOW_TOKENS > 0 and (cost > WINDOW_TOKENS or tokens + cost - spent > WINDOW_TOKENS) then return nil end
   end
 
   seq = seq + 1

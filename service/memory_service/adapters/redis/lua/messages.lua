@@ -13,11 +13,12 @@ local function push(list, items, fresh)
 end
 
 local NONE = {}
-local shared_batch = {items = NONE, systems = NONE, tokens = 0, bytes = 0, seq = 0, dues = false, next_due = false}
+local shared_batch =
+  {items = NONE, systems = NONE, tokens = 0, bytes = 0, seq = 0, dues = false, next_due = false, spoken = 0, largest = 0}
 
 local function batch(h)
   local b = shared_batch
-  b.items, b.systems, b.tokens, b.bytes, b.seq, b.dues, b.next_due = NONE, NONE, 0, 0, h.seq, false, false
+  b.items, b.systems, b.tokens, b.bytes, b.seq, b.dues, b.next_due, b.spoken, b.largest = NONE, NONE, 0, 0, h.seq, false, false, 0, 0
   return b
 end
 
@@ -33,6 +34,10 @@ local function add(b, h, tail, tokens, system, due)
     b.items = {item}
   end
   b.seq, b.tokens, b.bytes = seq, b.tokens + tokens, b.bytes + #item
+  if not system then
+    b.spoken = b.spoken + tokens
+    if tokens > b.largest then b.largest = tokens end
+  end
   if due then
     b.dues = b.dues or {}
     b.dues[#b.dues + 1] = due
@@ -56,27 +61,58 @@ local function drafted(op, h)
   return b
 end
 
--- The oldest of n stored and #items new messages that must leave so that `most` stay. A tool result whose call leaves goes
--- with it, but never the newest message. Answers how many leave, and their tokens, bytes and seqs.
-local function leaving(list, n, items, most)
-  local leave, tokens, bytes, seqs = n + #items - most, 0, 0, {}
-  if leave <= 0 then return 0, 0, 0 end
-  local old = n > 0 and call('LRANGE', list, 0, leave) or {}
-  local function at(i) return i > n and items[i - n] or old[i] or call('LINDEX', list, i - 1) end
-  while leave < n + #items - 1 and string.find(at(leave + 1), TOOL) do leave = leave + 1 end
-  for i = 1, leave do
-    local item = at(i)
-    local cost, seq = string.match(item, ID)
-    tokens, bytes, seqs[i] = tokens + cost, bytes + #item, tonumber(seq)
+-- Tokens of the messages that windows count: all but system ones.
+local function spoken(h, thread)
+  local tokens = h.tokens
+  if h.y > 0 then
+    for _, item in ipairs(call('LRANGE', T .. K_system .. thread, 0, -1)) do tokens = tokens - string.match(item, ID) end
   end
-  return leave, tokens, bytes, seqs
+  return tokens
+end
+
+-- Most messages of a thread, 0 for no window of messages: its own first, else the memory's.
+local function window(h) return h.max == 0 and WINDOW_MESSAGES or h.max end
+
+-- Item by item from the oldest on, of n stored and #items new messages; stored ones are fetched `first`, then 64 at a time.
+local function from_oldest(list, n, items, first)
+  local got, base = {}, 0
+  return function(i)
+    if i > n then return items[i - n] end
+    if i > base + #got then
+      base = i - 1
+      got = call('LRANGE', list, base, base + (base == 0 and first or 63))
+    end
+    return got[i - base]
+  end
+end
+
+-- The oldest of n stored and #items new messages that must leave so that `most` stay, and of `tokens` no more than the window's;
+-- 0 is no window. A tool result whose call leaves goes with it, but never the newest message.
+-- Answers how many leave, and their tokens, bytes and seqs.
+local function leaving(list, n, items, most, tokens)
+  local total = n + #items
+  local number, over = most > 0 and total - most or 0, WINDOW_TOKENS > 0 and tokens - WINDOW_TOKENS or 0
+  if number <= 0 and over <= 0 then return 0, 0, 0 end
+  local at, leave, left, bytes, seqs = from_oldest(list, n, items, math.max(number, 1)), 0, 0, 0, {}
+  while leave < total - 1 do
+    local item = at(leave + 1)
+    if leave >= number and left >= over and not (leave > 0 and string.find(item, TOOL)) then break end
+    local cost, seq = string.match(item, ID)
+    leave, left, bytes = leave + 1, left + cost, bytes + #item
+    seqs[leave] = tonumber(seq)
+  end
+  if leave == 0 then return 0, 0, 0 end
+  return leave, left, bytes, seqs
 end
 
 -- The first limit that `b` would break, as a refusal; nil when there is none.
-local function over_limit(op, h, dead, b, gone, gone_bytes)
+local function over_limit(op, h, dead, b, gone, leave, gone_bytes)
   local created = op.absent
+  if WINDOW_TOKENS > 0 and b.largest > WINDOW_TOKENS then return outcome(C_token_limit, 0, not created and h or nil) end
   if h.y - gone.y + #b.systems > SYSTEM_CAP then return outcome(C_system_cap, 0, not created and h or nil) end
-  if h.max == 0 and h.n - gone.n + #b.items > THREAD_CAP then return outcome(C_thread_full, 0, not created and h or nil) end
+  if window(h) == 0 and h.n - gone.n + #b.items - leave > THREAD_CAP then
+    return outcome(C_thread_full, 0, not created and h or nil)
+  end
   if created and THREAD_QUOTA > 0 and mem.threads + (dead and 0 or 1) > THREAD_QUOTA then
     return over_quota(nil, 1, mem.threads, THREAD_QUOTA)
   end
@@ -101,10 +137,10 @@ local function put(op, h, dead, b, replacing)
   local thread, created, first = op.thread, op.absent, h.seq + 1
   local gone = replacing and {n = h.n, y = h.y, tokens = h.tokens, bytes = h.bytes} or NOTHING
   local list, stays = T .. K_log .. thread, h.n - gone.n
-  local leave, left_tokens, left_bytes, seqs = 0, 0, 0, nil
-  if h.max > 0 then leave, left_tokens, left_bytes, seqs = leaving(list, stays, b.items, h.max) end
+  local tokens = WINDOW_TOKENS > 0 and b.spoken + (replacing and 0 or spoken(h, thread)) or 0
+  local leave, left_tokens, left_bytes, seqs = leaving(list, stays, b.items, window(h), tokens)
   local gone_bytes = gone.bytes + left_bytes
-  local refusal = over_limit(op, h, dead, b, gone, gone_bytes)
+  local refusal = over_limit(op, h, dead, b, gone, leave, gone_bytes)
   if refusal then return refusal end
 
   local log_was_empty, system_was_empty = stays == 0, h.y == gone.y

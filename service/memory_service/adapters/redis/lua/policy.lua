@@ -1,6 +1,7 @@
 -- The memory's policy, ARGV[2], and when a thread expires by it.
 
-local TTL, MAX_AGE, THREAD_CAP, SYSTEM_CAP, THREAD_QUOTA, BYTE_QUOTA, REFRESH, REQUIRED = unpack_from('<I8I8I8I8I8I8BB', ARGV[2])
+local TTL, MAX_AGE, THREAD_CAP, SYSTEM_CAP, THREAD_QUOTA, BYTE_QUOTA, WINDOW_MESSAGES, WINDOW_TOKENS, REFRESH, REQUIRED =
+  unpack_from('<I8I8I8I8I8I8I4I8BB', ARGV[2])
 local REFRESH_NEVER, REFRESH_WRITE, REFRESH_READ = 0, 1, 2
 
 -- Never past the maximum age, which counts from creation.

@@ -49,8 +49,7 @@ end
 
 -- Messages that a smaller window pushes out, at once.
 local function shrink(h, thread)
-  if h.max == 0 then return 0 end
-  return leaving(T .. K_log .. thread, h.n, {}, h.max)
+  return leaving(T .. K_log .. thread, h.n, {}, window(h), WINDOW_TOKENS > 0 and spoken(h, thread) or 0)
 end
 
 local function emit_shrunk(h, thread, leave, seqs)
@@ -76,7 +75,7 @@ local function conflicts(op, h, present, given)
     if name == 'type' and value == 'CHAT' then value = nil end
     if given[name] ~= nil and value ~= present[name] then return true end
   end
-  return (given.max ~= nil and given.max ~= h.max)
+  return (given.max ~= nil and given.max ~= h.max and given.max ~= window(h))
     or (given.ttl ~= nil and given.ttl ~= ((band(h.flags, OWN_TTL) ~= 0) and h.ttl or TTL))
     or (given.pinned ~= nil and given.pinned ~= (band(h.flags, PINNED) ~= 0))
 end
