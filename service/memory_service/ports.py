@@ -14,7 +14,9 @@ from memory_service.model.facts import (
     Forgotten,
     MessagePage,
     Owner,
+    Place,
     Slice,
+    Tally,
     ThreadPage,
     ThreadQuery,
     Totals,
@@ -52,6 +54,13 @@ class ThreadStore(Protocol):
     async def threads(self, query: ThreadQuery) -> ThreadPage: ...
 
     async def totals(self) -> Totals: ...
+
+    async def tally(self, place: Place | None, *, thread: str | None = None, most: int) -> Tally:
+        """One bounded step of adding messages up: of the whole memory in order of thread, or of one thread.
+
+        It looks at about `most` messages and threads, at most 1 MiB of them. Each step is of its own instant.
+        """
+        ...
 
     async def touch(self, thread: str) -> bool:
         """Refresh the thread's TTL after a read (`refresh: read`); True when the expiry moved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -112,6 +113,43 @@ class Totals:
     dead: int
     reaper_lag_ms: int
     pinned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some messages, and their tokens."""
+
+    messages: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where adding up goes on: behind a seq of a thread's list (0 conversation, 1 system messages)."""
+
+    thread: str
+    list: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one step of adding messages up found; `groups` by "role" and "day" (UTC).
+
+    `looked` counts threads and messages that were looked at, `threads` those begun that live; `damaged` entries could not be read. `oldest` and `newest` are timestamps.
+    `version` is that of the last thread looked at. `next` is None at the end.
+    """
+
+    looked: int = 0
+    threads: int = 0
+    messages: int = 0
+    tokens: int = 0
+    damaged: int = 0
+    oldest: str | None = None
+    newest: str | None = None
+    groups: Mapping[str, Mapping[str, Share]] = field(default_factory=dict)
+    version: int = 0
+    next: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,23 @@ class PageQuery(Query, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
+class StatsQuery(Query, frozen=True, kw_only=True):
+    """What to group messages by, and how many to look at; the last two belong to `group_by`."""
+
+    group_by: (
+        Annotated[
+            Literal["role", "day", "role,day", "day,role"],
+            Meta(description="Messages and tokens by role, by day (UTC), or both."),
+        ]
+        | UnsetType
+    ) = UNSET
+    max_scan: (
+        Annotated[int, Meta(ge=1, le=100_000, description="Most messages and threads looked at; 10,000 by default.")]
+        | UnsetType
+    ) = UNSET
+    cursor: Cursor | UnsetType = UNSET
+
+
 class ThreadsQuery(Query, frozen=True, kw_only=True):
     """Which threads to list."""
 

@@ -189,8 +189,27 @@ class OutboxStats(Answer, kw_only=True):
     dead: int
 
 
+class Share(Answer, kw_only=True):
+    """Messages of a group, and their tokens."""
+
+    messages: int
+    tokens: int
+
+
+class Counted(Answer, kw_only=True):
+    """What `groups` are the sum of; `damaged` entries could not be read."""
+
+    threads: int
+    messages: int
+    damaged: int
+
+
 class StatsAnswer(Answer, kw_only=True):
-    """A memory in numbers; `vectors` is null while the vector store is away."""
+    """A memory in numbers; `vectors` is null while the vector store is away.
+
+    With `group_by` also its messages by role, by day (UTC), or both, as far as `max_scan` reaches: when `truncated`, go
+    on with `next_cursor` and add the pages up.
+    """
 
     memory: str
     threads: int
@@ -201,6 +220,10 @@ class StatsAnswer(Answer, kw_only=True):
     expiring: dict[str, int]
     without_ttl: int
     outbox: OutboxStats
+    groups: dict[str, dict[str, Share]] | UnsetType = UNSET
+    counted: Counted | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
+    next_cursor: str | UnsetType | None = UNSET
 
 
 class OwnerAnswer(Answer, kw_only=True):

@@ -35,6 +35,7 @@ PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "expiring": ("base", "expiring"),
     "totals": ("base", "totals"),
     "admit": ("base", "admit"),
+    "tally": (*_THREADS, "find()", "tally"),
     "read": (*_THREADS, "find()", "read"),
     "used": (*_THREADS, "used"),
     "check": (*_THREADS, "find()", "check"),

@@ -16,6 +16,7 @@ from memory_service.adapters.redis.headers import decode_header
 from memory_service.adapters.redis.listing import Lister
 from memory_service.adapters.redis.owners import Owners
 from memory_service.adapters.redis.reading import Due, Reader, message_numbers, milliseconds
+from memory_service.adapters.redis.tallies import tally
 from memory_service.adapters.redis.totals import read_totals
 from memory_service.errors import StorageUnavailable
 from memory_service.keys import Keys, parse_message_id
@@ -24,7 +25,9 @@ from memory_service.model.facts import (
     Forgotten,
     MessagePage,
     Owner,
+    Place,
     Slice,
+    Tally,
     ThreadPage,
     ThreadQuery,
     Totals,
@@ -140,6 +143,10 @@ class RedisThreadStore:
     async def totals(self) -> Totals:
         """The memory in numbers."""
         return await read_totals(self._connection, self._keys)
+
+    async def tally(self, place: Place | None, *, thread: str | None = None, most: int) -> Tally:
+        """One bounded step of adding messages up."""
+        return await tally(self._connection, self._keys, place, thread=thread, most=most)
 
     async def indexed(self, pos: int) -> bool:
         """True when every outbox partition is empty or starts behind `pos`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from memory_service.errors import StorageUnavailable, Unavailable, VectorUnavail
 from memory_service.model.facts import Facts, Slice
 from memory_service.operations import flushing, moments
 from memory_service.operations.keyed.task import HealthConfig, StatsConfig
+from memory_service.operations.stats import Group, Sum, of_thread
 from memory_service.operations.stored import StoredMessage, decode
 from memory_service.policies.flushing import Bounds
 
@@ -28,10 +28,6 @@ _PAGE: Final = 1_000
 _TRIES: Final = 3
 
 Output = dict[str, Any]
-_GROUPS: Final[Mapping[str, Callable[[StoredMessage], str]]] = {
-    "role": lambda message: message.role,
-    "day": lambda message: message.timestamp[:10],
-}
 
 
 @dataclass(slots=True)
@@ -41,11 +37,8 @@ class Count:
     messages: int = 0
     tokens: int = 0
     corrupted: int = 0
-    oldest: str | None = None
-    newest: str | None = None
-    groups: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
 
-    def add(self, raw: bytes, group_by: tuple[str, ...]) -> None:
+    def add(self, raw: bytes) -> None:
         """Count one stored message."""
         try:
             message = decode(raw)
@@ -54,15 +47,9 @@ class Count:
             return
         self.messages += 1
         self.tokens += message.tokens
-        self.oldest = min(filter(None, (self.oldest, message.timestamp)))
-        self.newest = max(filter(None, (self.newest, message.timestamp)))
-        for name in group_by:
-            group = self.groups.setdefault(name, {}).setdefault(_GROUPS[name](message), {"messages": 0, "tokens": 0})
-            group["messages"] += 1
-            group["tokens"] += message.tokens
 
 
-async def counted(memory: OpenMemory, key: str, group_by: tuple[str, ...] = ()) -> tuple[Facts, Count, bool]:
+async def counted(memory: OpenMemory, key: str) -> tuple[Facts, Count, bool]:
     """The key's facts, what its messages add up to, and whether both are of one version."""
     for _ in range(_TRIES):
         facts = await memory.store.facts(key)
@@ -71,7 +58,7 @@ async def counted(memory: OpenMemory, key: str, group_by: tuple[str, ...] = ()) 
             page = await memory.store.read(key, Slice(limit=_PAGE, after=place))
             steady = steady and page.version == facts.version and not page.gone
             for raw in page.messages:
-                count.add(raw, group_by)
+                count.add(raw)
             if page.next_seq is None or not steady:
                 break
             place = f"{page.incarnation}-{page.next_seq}"
@@ -95,8 +82,8 @@ def whole(message: StoredMessage) -> Output:
 async def stats(memory: OpenMemory, key: str, config: StatsConfig) -> tuple[Output, list[bytes] | None]:
     """The key in numbers; and its newest messages, newest first, where content was asked for."""
     given = config.group_by
-    group_by = () if given is msgspec.UNSET else (given,) if isinstance(given, str) else tuple(given)
-    facts, count, _ = await counted(memory, key, group_by)
+    group_by: tuple[Group, ...] = () if given is msgspec.UNSET else (given,) if isinstance(given, str) else tuple(given)
+    facts, count = await _summed(memory, key)
     output: Output = {
         "key": key,
         "exists": facts.exists,
@@ -111,15 +98,25 @@ async def stats(memory: OpenMemory, key: str, config: StatsConfig) -> tuple[Outp
         "vector_count": await _vectors(memory, facts),
         "actual_strategy": _strategy(memory, facts),
         "last_flush": facts.last_flush,
-        "corrupted": count.corrupted,
+        "corrupted": count.damaged,
         "version": facts.version,
     }
     if group_by:
-        output["groups"] = {name: dict(sorted(count.groups.get(name, {}).items())) for name in group_by}
+        output["groups"] = count.by(group_by)
     if not config.include_content:
         return output, None
     page = await memory.store.read(key, Slice(last=config.limit, newest_first=True))
     return output, page.messages
+
+
+async def _summed(memory: OpenMemory, key: str) -> tuple[Facts, Sum]:
+    """The key's facts and what its messages add up to, of one version unless it keeps changing."""
+    for _ in range(_TRIES):
+        facts = await memory.store.facts(key)
+        total, steady = await of_thread(memory, key, facts.version)
+        if steady:
+            break
+    return facts, total
 
 
 async def _vectors(memory: OpenMemory, facts: Facts) -> int | None:

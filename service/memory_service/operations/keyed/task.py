@@ -8,11 +8,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.model.values import Role
+from memory_service.operations.stats import Group
 from memory_service.operations.words import Moment
 from memory_service.policies.flushing import TARGET, THRESHOLD, Strategy
 
 Name = Literal["read", "write", "append", "delete", "clear", "flush", "health", "stats"]
-Group = Literal["role", "day"]
 Version = Annotated[int, Meta(ge=0, description="The version of the key that the change is meant for.")]
 MaxKeys = Annotated[int, Meta(ge=1, le=50_000, description="Most keys that a pattern may match.")]
 Pattern = Annotated[

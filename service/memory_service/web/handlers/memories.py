@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Final
+
 import msgspec
 
-from memory_service.errors import Refused
-from memory_service.model.facts import Check
+from memory_service.errors import Fault, Refused
+from memory_service.keys import valid_thread
+from memory_service.model.facts import Check, Place
 from memory_service.operations import moments
 from memory_service.operations.health import Health, examine
 from memory_service.operations.registry import Held
+from memory_service.operations.stats import Group, grouped
 from memory_service.operations.stats import stats as numbers
 from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
+
+SCANNED: Final = 10_000
+"""Messages and threads that `group_by` looks at when `max_scan` is not given."""
+_GROUPS: Final[Mapping[str, Sequence[Group]]] = {
+    "role": ("role",),
+    "day": ("day",),
+    "role,day": ("role", "day"),
+    "day,role": ("day", "role"),
+}
 
 
 async def listed(call: Call, service: Service) -> Reply:
@@ -79,6 +93,7 @@ def _health(found: Health) -> results.HealthAnswer:
 
 async def stats(call: Call, service: Service) -> Reply:
     """GET stats."""
+    wanted, place, most = _grouping(call)
     found = await numbers(call.opened)
     totals = found.totals
     answer = results.StatsAnswer(
@@ -94,4 +109,45 @@ async def stats(call: Call, service: Service) -> Reply:
             depth=totals.outbox_depth, lag_seconds=totals.oldest_pending_ms / 1000, dead=totals.dead
         ),
     )
-    return answers.ok(answer)
+    if not wanted:
+        return answers.ok(answer)
+    total = await grouped(call.opened, wanted, place, most)
+    cursor = _cursor(call, total.next)
+    answer.groups = {
+        kind: {name: results.Share(messages=each.messages, tokens=each.tokens) for name, each in shares.items()}
+        for kind, shares in total.by(wanted).items()
+    }
+    answer.counted = results.Counted(threads=total.threads, messages=total.messages, damaged=total.damaged)
+    answer.truncated, answer.next_cursor = cursor is not None, cursor
+    reply = answers.ok(answer)
+    reply.headers += answers.next_link(call, cursor)
+    return reply
+
+
+def _grouping(call: Call) -> tuple[Sequence[Group], Place | None, int]:
+    """What to group by, from where on, and how many to look at. Raises `invalid_parameter` and `invalid_cursor`."""
+    query: requests.StatsQuery = call.query
+    if query.group_by is msgspec.UNSET:
+        text = "belongs to group_by: send that too, or leave it out"
+        given = {"max_scan": query.max_scan, "cursor": query.cursor}
+        faults = [
+            Fault(f"query:{name}", "invalid_parameter", text)
+            for name, value in given.items()
+            if value is not msgspec.UNSET
+        ]
+        if faults:
+            raise Refused("invalid_parameter", f"{faults[0].path} {text}", faults)
+        return (), None, 0
+    place = None
+    if query.cursor is not msgspec.UNSET:
+        thread, part, seq = cursors.read(query.cursor, "stats", call.params["memory"], kinds=(str, int, int))
+        if not valid_thread(str(thread)):
+            raise cursors.invalid()
+        place = Place(str(thread), int(part), int(seq))
+    return _GROUPS[query.group_by], place, SCANNED if query.max_scan is msgspec.UNSET else query.max_scan
+
+
+def _cursor(call: Call, place: Place | None) -> str | None:
+    if place is None:
+        return None
+    return cursors.write("stats", call.params["memory"], place.thread, place.list, place.seq)
