@@ -136,7 +136,8 @@ class Place:
 class Tally:
     """What one step of adding messages up found; `groups` by "role" and "day" (UTC).
 
-    `looked` counts threads and messages that were looked at, `threads` those begun that live; `damaged` entries could not be read. `oldest` and `newest` are timestamps.
+    `looked` counts threads and messages that were looked at, `threads` those begun that live; `damaged` entries could
+    not be read. `oldest` and `newest` are timestamps.
     `version` is that of the last thread looked at. `next` is None at the end.
     """
 
