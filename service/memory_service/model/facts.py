@@ -55,7 +55,8 @@ class MessagePage:
 
     A page also ends at 1 MiB. For `last` and for newest first, go on with `before=<incarnation>-<next_seq>`; a `last`
     that was cut short by its bytes has the newest of them and a `next_seq`.
-    `gone` is True when `after`/`before` name an incarnation of the thread that is no more.
+    `gone` is True when `after`/`before` name an incarnation of the thread that is no more. `corrupted` counts entries
+    that were passed over because their bytes are those of no message.
     """
 
     messages: list[bytes]
@@ -64,6 +65,7 @@ class MessagePage:
     incarnation: int
     next_seq: int | None = None
     gone: bool = False
+    corrupted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

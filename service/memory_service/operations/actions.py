@@ -19,7 +19,7 @@ from memory_service.model.values import UNSET as KEEP
 from memory_service.model.values import Guard, Settings, ThreadType, Unset
 from memory_service.operations import history, privacy, threads
 from memory_service.operations.messages import NewMessage
-from memory_service.operations.stored import decode
+from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.operations.templates import render
 from memory_service.operations.words import Duration, Expiry, Moment, ThreadId
 
@@ -151,7 +151,8 @@ async def _store(context: _Context, action: StoreMessage, content: str) -> Done:
 
 async def _read(context: _Context, action: ReadHistory) -> Done:
     page, _ = await history.read(context.memory, context.thread, Slice(last=action.limit))
-    return Done({"memoryHistory": [_line(message) for message in page.messages]})
+    said = [message for raw in page.messages if (message := decoded(raw)) is not None]
+    return Done({"memoryHistory": [_line(message) for message in said]})
 
 
 async def _clear(context: _Context, action: ClearConversation) -> Done:
@@ -164,9 +165,8 @@ async def _delete(context: _Context, action: DeleteConversation) -> Done:
     return Done({"deleted": outcome.deleted}, outcome)
 
 
-def _line(message: bytes) -> dict[str, str]:
-    stored = decode(message)
-    return {"role": stored.role, "content": stored.content}
+def _line(message: StoredMessage) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}
 
 
 _HANDLERS: Final[Mapping[type, Callable[[_Context, Any], Awaitable[Done]]]] = {

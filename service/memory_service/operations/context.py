@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memory_service.errors import EmbedderUnavailable, VectorUnavailable
 from memory_service.model.facts import Facts, Slice, WorkingDocument
@@ -20,7 +20,7 @@ from memory_service.operations.recall import (
     RecallRequest,
     recall,
 )
-from memory_service.operations.stored import StoredMessage, decode
+from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.policies import budget
 from memory_service.policies.tokens import estimate
 
@@ -32,6 +32,13 @@ CURRENT_MESSAGES: Final = 100
 
 NO_QUESTION: Final = "there is no question: send query, or store a message of the user first"
 DISABLED: Final = "semantic recall is off (options.semanticRecall.enabled)"
+
+
+class Line(NamedTuple):
+    """A message of the thread: its stored bytes, and what they say."""
+
+    raw: bytes
+    message: StoredMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +89,32 @@ async def context(memory: OpenMemory, request: ContextRequest) -> ContextAnswer:
     facts, page = await asyncio.gather(
         memory.store.facts(request.thread), memory.store.read(request.thread, Slice(last=depth))
     )
-    messages = page.messages
-    last = messages[len(messages) - min(window, len(messages)) :]
-    current = messages[len(messages) - min(request.limit, len(messages)) :]
-    injected = last if request.budget is not None else messages
-    working, (answer, reason, consistent) = await asyncio.gather(
-        _working(memory, facts, request), _recalled(memory, request, messages, injected)
-    )
+    messages = [Line(raw, message) for raw in page.messages if (message := decoded(raw)) is not None]
+    working = await _working(memory, facts, request)
+    first = estimate(working.content.decode()) if working else 0
+    last = _newest(messages, window)
+    paid = budget.spend(request.budget, working=first, last=[line.message.tokens for line in last], recalled=())
+    last = _newest(last, paid.last)
+    injected = messages if request.budget is None else last  # what a budget leaves out may still be found
+    answer, reason, consistent = await _recalled(memory, request, messages, injected)
     hits = answer.hits if answer else []
-    shares = budget.spend(
-        request.budget,
-        working=estimate(working.content.decode()) if working else 0,
-        last=[decode(message).tokens for message in last],
-        recalled=[_cost(hit) for hit in hits],
-    )
-    last = last[len(last) - shares.last :]
+    left = None if request.budget is None else request.budget - paid.spent
+    found = budget.spend(left, working=0, last=(), recalled=[_cost(hit) for hit in hits])
     return ContextAnswer(
         facts=facts,
-        current=current if request.budget is None else last,
-        last=last,
-        recalled=[hits[position] for position in shares.recalled],
+        current=[line.raw for line in _newest(injected, request.limit)],
+        last=[line.raw for line in last],
+        recalled=[hits[position] for position in found.recalled],
         recall=answer,
         semantic_reason=reason,
-        working=working if shares.working else None,
-        spent=shares.spent,
+        working=working if paid.working else None,
+        spent=paid.spent + found.spent,
         consistent=consistent,
     )
+
+
+def _newest(lines: list[Line], most: int) -> list[Line]:
+    return lines[max(0, len(lines) - most) :]
 
 
 async def _working(memory: OpenMemory, facts: Facts, request: ContextRequest) -> WorkingDocument | None:
@@ -121,7 +128,7 @@ async def _working(memory: OpenMemory, facts: Facts, request: ContextRequest) ->
 
 
 async def _recalled(
-    memory: OpenMemory, request: ContextRequest, messages: list[bytes], injected: list[bytes]
+    memory: OpenMemory, request: ContextRequest, messages: list[Line], injected: list[Line]
 ) -> tuple[RecallAnswer | None, str | None, bool]:
     """What recall found, why it found less or nothing, and whether the index had caught up."""
     if not memory.definition.spec.options.semantic_recall.enabled:
@@ -134,7 +141,7 @@ async def _recalled(
         strong=request.strong,
         position=request.position,
         timeout_ms=request.timeout_ms,
-        exclude=tuple(decode(message).id for message in injected),
+        exclude=tuple(line.message.id for line in injected),
     )
     if question is None or not question.strip():
         waited = await caught_up(
@@ -149,11 +156,11 @@ async def _recalled(
     return answer, f"{answer.reason}: {answer.detail}" if answer.degraded else None, answer.consistent
 
 
-def _latest_question(messages: list[bytes]) -> str | None:
-    return next((text.content for message in reversed(messages) if (text := decode(message)).role == "user"), None)
+def _latest_question(messages: list[Line]) -> str | None:
+    return next((line.message.content for line in reversed(messages) if line.message.role == "user"), None)
 
 
 def _cost(hit: Hit) -> int:
     """Tokens of a hit with the neighbours that come with it."""
-    stored: list[StoredMessage] = [decode(each) for each in (*hit.before, hit.message, *hit.after)]
-    return sum(each.tokens for each in stored)
+    stored = [decoded(each) for each in (*hit.before, hit.message, *hit.after)]
+    return sum(each.tokens for each in stored if each is not None)

@@ -19,7 +19,7 @@ from memory_service.model.values import Draft, Guard
 from memory_service.operations import moments
 from memory_service.operations.messages import NewMessage, drafts
 from memory_service.operations.outcomes import settle
-from memory_service.operations.stored import StoredMessage, decode
+from memory_service.operations.stored import StoredMessage, decode, decoded
 from memory_service.policies.flushing import Bounds, Line, Plan, Spoken, Wish, plan, summarise
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ async def _all(memory: OpenMemory, thread: str, version: int) -> list[tuple[Stor
         page = await memory.store.read(thread, Slice(limit=_PAGE, after=after))
         if page.gone or page.version != version:
             return None
-        found += [(decode(raw), len(raw)) for raw in page.messages]
+        found += [(message, len(raw)) for raw in page.messages if (message := decoded(raw)) is not None]
         if page.next_seq is None:
             return found
         after = f"{page.incarnation}-{page.next_seq}"

@@ -71,7 +71,7 @@ async def ask_worker(worker: Worker) -> Mapping[str, Mapping[str, Check]] | Chec
         async with asyncio.timeout(PROBE_SECONDS):
             return await worker.checks()
     except (EmbedderUnavailable, TimeoutError) as error:
-        return Check("failed", Reason.UNREACHABLE, f"memory-worker does not answer: {error or 'timed out'}")
+        return Check("failed", Reason.UNREACHABLE, str(error) or "memory-worker does not answer: timed out")
 
 
 async def storage_of(memory: OpenMemory) -> tuple[Check, Totals | None]:

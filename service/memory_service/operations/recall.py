@@ -15,7 +15,7 @@ from memory_service.model.search import Audience, Candidate, Checked, FieldFilte
 from memory_service.operations import privacy
 from memory_service.operations.catching_up import caught_up
 from memory_service.operations.scan import scan
-from memory_service.operations.stored import decode
+from memory_service.operations.stored import decoded
 from memory_service.policies.fusion import Mode, Ranked, Signal, fuse
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ async def _checked(
 
 def _hits(alive: Sequence[tuple[Ranked, Checked]]) -> list[Hit]:
     """Order: score, then newest by its own timestamp, then id."""
-    dated = [(ranked, live, decode(live.message)) for ranked, live in alive]
+    dated = [(ranked, live, text) for ranked, live in alive if (text := decoded(live.message)) is not None]
     dated.sort(key=lambda each: each[2].id)
     dated.sort(key=lambda each: each[2].timestamp, reverse=True)
     dated.sort(key=lambda each: -each[0].score)
@@ -236,8 +236,8 @@ def _hits(alive: Sequence[tuple[Ranked, Checked]]) -> list[Hit]:
             None if ranked.similarity is None else round(ranked.similarity, 6),
             ranked.dense,
             ranked.keyword,
-            live.before,
-            live.after,
+            [each for each in live.before if decoded(each) is not None],
+            [each for each in live.after if decoded(each) is not None],
         )
         for ranked, live, _ in dated
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from memory_service.model.search import Audience, FieldFilter, Proposals
 from memory_service.operations import filters as message_filters
 from memory_service.operations import moments
-from memory_service.operations.stored import StoredMessage, decode
+from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.policies import sparse
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def scan(
     """
     newest = await memory.store.newest(audience, most=SCANNED)
     excluded = set(exclude)
-    texts = [(live.candidate, decode(live.message)) for live in newest]
+    texts = [(live.candidate, text) for live in newest if (text := decoded(live.message)) is not None]
     kept = [
         (candidate, text)
         for candidate, text in texts

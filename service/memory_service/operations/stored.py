@@ -22,3 +22,11 @@ _decoder = msgspec.json.Decoder(StoredMessage)
 def decode(message: bytes) -> StoredMessage:
     """A stored message from its bytes."""
     return _decoder.decode(message)
+
+
+def decoded(message: bytes) -> StoredMessage | None:
+    """A stored message, or None for bytes that are damaged inside: one such entry must not hide the others."""
+    try:
+        return _decoder.decode(message)
+    except msgspec.MsgspecError:
+        return None

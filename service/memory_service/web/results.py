@@ -130,6 +130,9 @@ class MessagesPage(Answer, kw_only=True):
     total: int
     version: Version
     next_cursor: str | None
+    corrupted: Annotated[int | UnsetType, Meta(description="Damaged entries that were passed over; left out if 0.")] = (
+        UNSET
+    )
 
 
 class ThreadFacts(Answer, kw_only=True):

@@ -14,9 +14,9 @@ from memory_service.adapters.embedders import words
 from memory_service.errors import EmbedderUnavailable, TextRefused
 from memory_service.model.outbox import DeadLetter, LiveText
 from memory_service.model.search import Point
-from memory_service.operations import moments
+from memory_service.operations import moments, stored
 from memory_service.operations.filters import indexable
-from memory_service.operations.stored import StoredMessage, decode
+from memory_service.operations.stored import StoredMessage
 from memory_service.policies.redaction import Effort, TooCostly, redactor
 from memory_service.worker.subject import Subject, TextEmbedder
 
@@ -39,7 +39,8 @@ async def make(subject: Subject, texts: Sequence[LiveText]) -> Points:
 
     Raises EmbedderUnavailable; one bad text does not: it becomes a letter and a point without dense vector.
     """
-    decoded = [_read(subject, text) for text in texts]
+    readable = [(text, message) for text in texts if (message := _read(subject, text)) is not None]
+    texts, decoded = [text for text, _ in readable], [message for _, message in readable]
     made = Points()
     rows: list[Sequence[float] | None] = [None] * len(texts)
     if subject.embedder is not None and texts:
@@ -54,17 +55,17 @@ async def make(subject: Subject, texts: Sequence[LiveText]) -> Points:
 
 def by_words(subject: Subject, texts: Sequence[LiveText]) -> list[Point]:
     """Points that can be found by words only."""
-    return [_point(subject, text, _read(subject, text), None) for text in texts]
+    return [_point(subject, text, message, None) for text in texts if (message := _read(subject, text)) is not None]
 
 
-def _read(subject: Subject, text: LiveText) -> StoredMessage:
+def _read(subject: Subject, text: LiveText) -> StoredMessage | None:
     """A message as it may leave the log: redacted again, since it may be older than the patterns of today.
 
-    Where that takes too long, nothing of it leaves.
+    Where that takes too long, nothing of it leaves. None for damaged bytes, which must not keep the others waiting.
     """
-    message = decode(text.message)
+    message = stored.decoded(text.message)
     privacy = subject.spec.options.privacy
-    if privacy is None or not privacy.redact:
+    if message is None or privacy is None or not privacy.redact:
         return message
     redact, effort = redactor(privacy), Effort(time.thread_time)
     try:

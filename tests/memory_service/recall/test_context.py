@@ -72,6 +72,20 @@ async def test_a_budget_pays_for_the_newest_messages_and_then_for_hits(make_rig:
     assert answer.spent <= 40
 
 
+async def test_what_a_budget_leaves_out_of_the_history_may_still_be_found(make_rig: MakeRig) -> None:
+    rig = make_rig(maxResults=1, messageRange=0)
+    async with rig.working():
+        await rig.say("t", LISBON, "y" * 400)
+        answer = await gather(rig, "t", query="flight to Lisbon", budget=40)
+    assert (contents(answer.last), recalled(answer)) == ([], [LISBON])
+
+
+async def test_a_limit_caps_the_current_thread_within_a_budget_too(rig: Rig) -> None:
+    await rig.say("t", "a", "b", "c")
+    answer = await gather(rig, "t", strong=False, limit=1, budget=1_000)
+    assert (contents(answer.last), contents(answer.current)) == (["a", "b", "c"], ["c"])
+
+
 async def test_without_recall_the_context_says_so_and_has_the_rest(make_rig: MakeRig) -> None:
     rig = make_rig(enabled=False)
     await rig.say("t", "hello")

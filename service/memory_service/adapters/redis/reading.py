@@ -24,6 +24,7 @@ _FAST: Final = 100
 _QUESTION: Final = struct.Struct("<BIIIQQQ")
 _AFTER, _BEFORE, _NEWEST = 1, 2, 4
 _ID: Final = re.compile(rb'\{"tokens":\d+,"id":"(\d+)-(\d+)"')
+_BEGINNING: Final = b'{"tokens":'
 
 
 class Due(Exception):
@@ -130,7 +131,7 @@ class Reader:
     async def _newest(self, thread: str, most: int, newest_first: bool) -> MessagePage | None:
         """The newest few, by plain commands: half of what a script around them would cost.
 
-        None when a write came in between, which the script then sees as a whole.
+        None when a write came in between, which the script then sees as a whole; or for damage, which it passes over.
         """
         keys = self._keys
         clock, raw, log, system, again = await self._connection.pipeline(
@@ -147,6 +148,8 @@ class Reader:
         header = alive(raw, milliseconds(clock))
         if header is None:
             return MessagePage([], 0, 0, 0)
+        if not all(each.endswith(b"}") and each.startswith(_BEGINNING) for each in (*log, *system)):
+            return None
         messages: list[bytes] = sorted(log + system, key=_seq)[-most:] if system else log
         messages, next_seq = _fitting(messages)
         if newest_first:
@@ -159,18 +162,20 @@ class Reader:
         if None in bounds or len({bound[0] for bound in bounds if bound}) > 1:
             return MessagePage([], 0, 0, 0, gone=True)
         found: list[bytes] = []
+        damaged = 0
         while True:
-            header, next_seq, messages = await self._ask(thread, what, what.limit - len(found))
+            header, next_seq, passed_over, messages = await self._ask(thread, what, what.limit - len(found))
             found += messages
+            damaged += passed_over
             if header is None or next_seq == -1:
                 return MessagePage([], 0, 0, 0, gone=True) if next_seq == -1 else MessagePage([], 0, 0, 0)
             size = sum(map(len, found))
             if next_seq == 0 or len(found) >= what.limit or size >= PAGE_BYTES or (messages and not _filtered(what)):
-                return _page(found, header, next_seq or None)
+                return replace(_page(found, header, next_seq or None), corrupted=damaged)
             step = f"{header.incarnation}-{next_seq}"
             what = replace(what, before=step) if what.newest_first else replace(what, after=step)
 
-    async def _ask(self, thread: str, what: Slice, limit: int) -> tuple[Header | None, int, list[bytes]]:
+    async def _ask(self, thread: str, what: Slice, limit: int) -> tuple[Header | None, int, int, list[bytes]]:
         after = parse_message_id(what.after) if what.after else None
         before = parse_message_id(what.before) if what.before else None
         flags = (_AFTER if after else 0) | (_BEFORE if before else 0) | (_NEWEST if what.newest_first else 0)
@@ -182,7 +187,7 @@ class Reader:
         reply: list[Any] = await self._connection.run(
             "read", [self._keys.memory, self._keys.header(thread)], args, write=False
         )
-        return alive(reply[0], reply[1]), reply[2], reply[3:]
+        return alive(reply[0], reply[1]), reply[2], reply[3], reply[4:]
 
 
 def _filtered(what: Slice) -> bool:

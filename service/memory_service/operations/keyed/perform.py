@@ -16,7 +16,7 @@ from memory_service.operations import flushing, history, moments, privacy, threa
 from memory_service.operations.keyed import reports
 from memory_service.operations.keyed.prepare import Prepared
 from memory_service.operations.keyed.task import ReadConfig
-from memory_service.operations.stored import StoredMessage, decode
+from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.policies.flushing import Wish
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ class Room:
             return False
         self.left -= len(message)
         return True
+
+
+@dataclass(slots=True)
+class Met:
+    """What reading a key tells of it: its messages in all, its version, damaged entries passed over on the way."""
+
+    total: int = 0
+    version: int = 0
+    corrupted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +93,27 @@ async def _read(turn: Turn) -> Done:
         return await _read_last(turn, config, config.last)
     skipped, held, more = 0, 0, False
     messages: list[Output] = []
-    corrupted = total = version = 0
-    async for raw, total, version in _walk(turn, config):  # noqa: B007  # the thread's numbers are those of the last page
+    key = Met()
+    async for raw in _walk(turn, config, key):
         if skipped < config.offset:
             skipped += 1
-        elif len(messages) + corrupted == config.limit or not turn.room.takes(raw, held):
+        elif len(messages) == config.limit or not turn.room.takes(raw, held):
             more = True
             break
-        elif (message := _decoded(raw)) is None:
-            corrupted += 1
+        elif (message := decoded(raw)) is None:
+            key.corrupted += 1
         else:
             held += len(raw)
             messages.append(_shown(message, config))
-    if not version:
+    if not key.version:
         facts = await threads.facts(turn.memory, turn.key)
-        total, version = facts.messages, facts.version
+        key.total, key.version = facts.messages, facts.version
     page = {"offset": config.offset, "limit": config.limit, "has_more": more}
-    return Done(_read_output(turn, messages, {"total_count": total, "version": version, "corrupted": corrupted} | page))
+    return Done(_read_output(turn, messages, key) | page)
 
 
-async def _walk(turn: Turn, config: ReadConfig) -> AsyncIterator[tuple[bytes, int, int]]:
-    """Every message that a read is about, in its order, with the thread's total and version."""
+async def _walk(turn: Turn, config: ReadConfig, key: Met) -> AsyncIterator[bytes]:
+    """Every message that a read is about, in its order; `key` learns what each page tells of the thread."""
     newest_first = config.order == "desc"
     place: str | None = None
     while True:
@@ -118,8 +127,9 @@ async def _walk(turn: Turn, config: ReadConfig) -> AsyncIterator[tuple[bytes, in
             newest_first=newest_first,
         )
         page, _ = await history.read(turn.memory, turn.key, what)
+        key.total, key.version, key.corrupted = page.total, page.version, key.corrupted + page.corrupted
         for raw in page.messages:
-            yield raw, page.total, page.version
+            yield raw
         if page.next_seq is None:
             return
         place = f"{page.incarnation}-{page.next_seq}"
@@ -134,33 +144,25 @@ async def _read_last(turn: Turn, config: ReadConfig, last: int) -> Done:
         newest_first=True,
     )
     page, _ = await history.read(turn.memory, turn.key, what)
-    kept, held, corrupted = [], 0, 0
+    kept, held, key = [], 0, Met(page.total, page.version, page.corrupted)
     for raw in page.messages:
         if not turn.room.takes(raw, held):
             break
         held += len(raw)
-        message = _decoded(raw)
+        message = decoded(raw)
         if message is None:
-            corrupted += 1
+            key.corrupted += 1
         else:
             kept.append(_shown(message, config))
     if config.order == "asc":
         kept.reverse()
-    more = page.total > len(kept) + corrupted and config.role is config.since is config.until is UNSET
-    numbers = {"total_count": page.total, "version": page.version, "corrupted": corrupted, "has_more": more}
-    return Done(_read_output(turn, kept, numbers))
+    more = page.total > len(kept) + key.corrupted and config.role is config.since is config.until is UNSET
+    return Done(_read_output(turn, kept, key) | {"has_more": more})
 
 
-def _read_output(turn: Turn, messages: list[Output], numbers: Output) -> Output:
-    return {"key": turn.key, "messages": messages, "count": len(messages)} | numbers
-
-
-def _decoded(raw: bytes) -> StoredMessage | None:
-    """A stored message; None for one whose bytes are damaged, which must not hide the others."""
-    try:
-        return decode(raw)
-    except msgspec.MsgspecError:
-        return None
+def _read_output(turn: Turn, messages: list[Output], key: Met) -> Output:
+    shown: Output = {"key": turn.key, "messages": messages, "count": len(messages)}
+    return shown | {"total_count": key.total, "version": key.version, "corrupted": key.corrupted}
 
 
 def _shown(message: StoredMessage, config: ReadConfig) -> Output:
@@ -204,11 +206,12 @@ async def _delete(turn: Turn) -> Done:
 
 async def _clear(turn: Turn) -> Done:
     outcome = await history.clear(turn.memory, turn.key, backup=turn.config.backup, guard=turn.guard)
+    kept = outcome.backup_id is not None or (turn.guard.dry_run and turn.config.backup and outcome.count > 0)
     answer = {
         "success": True,
         "key": turn.key,
         "messages_cleared": outcome.count,
-        "backup_created": outcome.backup_id is not None,
+        "backup_created": kept,
         "backup_id": outcome.backup_id,
         "version": outcome.version,
     }
@@ -253,7 +256,7 @@ async def _stats(turn: Turn) -> Done:
             if not turn.room.takes(raw, held):
                 break
             held += len(raw)
-            message = _decoded(raw)
+            message = decoded(raw)
             if message is not None:
                 shown.append(reports.whole(message))
         found["messages"] = shown[::-1]

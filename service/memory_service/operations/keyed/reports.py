@@ -13,7 +13,7 @@ from memory_service.model.facts import Facts, Slice
 from memory_service.operations import flushing, moments
 from memory_service.operations.keyed.task import HealthConfig, StatsConfig
 from memory_service.operations.stats import Group, Sum, of_thread
-from memory_service.operations.stored import StoredMessage, decode
+from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.policies.flushing import Bounds
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ class Count:
 
     def add(self, raw: bytes) -> None:
         """Count one stored message."""
-        try:
-            message = decode(raw)
-        except msgspec.MsgspecError:
+        message = decoded(raw)
+        if message is None:
             self.corrupted += 1
             return
         self.messages += 1
@@ -57,6 +56,7 @@ async def counted(memory: OpenMemory, key: str) -> tuple[Facts, Count, bool]:
         while True:
             page = await memory.store.read(key, Slice(limit=_PAGE, after=place))
             steady = steady and page.version == facts.version and not page.gone
+            count.corrupted += page.corrupted
             for raw in page.messages:
                 count.add(raw)
             if page.next_seq is None or not steady:
@@ -160,7 +160,7 @@ async def health(memory: OpenMemory, key: str, config: HealthConfig) -> Output:
         async with asyncio.timeout(PROBE_SECONDS * _TRIES):
             facts, count, steady = await counted(memory, key)
     except (StorageUnavailable, TimeoutError) as error:
-        found.failed.append(f"the store does not answer: {error or 'timed out'}")
+        found.failed.append(f"the store does not answer: {str(error) or 'timed out'}")
         return _verdict(key, found)
     _judge_counters(facts, count, steady, found)
     _judge_expiry(memory, facts, found)
@@ -236,7 +236,7 @@ async def _judge_vectors(memory: OpenMemory, facts: Facts, found: Findings, *, a
                 await memory.index.ping()
                 await _judge_points(memory, facts, found, settled=totals.outbox_depth == 0)
     except (Unavailable, TimeoutError) as error:
-        found.degraded.append(f"a store does not answer: {error or 'timed out'}")
+        found.degraded.append(f"a store does not answer: {str(error) or 'timed out'}")
         found.recommendations.append("history is served all the same; recall comes back with the store")
 
 

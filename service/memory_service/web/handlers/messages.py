@@ -86,12 +86,13 @@ async def read(call: Call, service: Service) -> Reply:
     if refreshed:
         service.metrics.refreshed(call.params["memory"])
     cursor = _next_cursor(call.thread, page, query)
-    body = b'{"thread":"%s","messages":%s,"total":%d,"version":%d,"next_cursor":%s}' % (
+    body = b'{"thread":"%s","messages":%s,"total":%d,"version":%d,"next_cursor":%s%s}' % (
         call.thread.encode(),
         answers.joined(page.messages),
         page.total,
         page.version,
         b"null" if cursor is None else b'"%s"' % cursor.encode(),
+        b',"corrupted":%d' % page.corrupted if page.corrupted else b"",
     )
     return Reply(200, body, [(b"etag", b'"%d"' % page.version), *answers.next_link(call, cursor)])
 

@@ -135,7 +135,7 @@ async def test_a_dry_run_answers_exactly_and_writes_nothing(tasks: Tasks, operat
     await tasks.fill("k", 4)
     more: dict[str, Any] = {"payload": "x"} if operation in ("write", "append") else {}
     if operation == "clear":
-        more["clear_config"] = {"confirm": True}
+        more["clear_config"] = {"confirm": True, "backup": True}
     dry = await tasks.do(operation, dry_run=True, **more)
     assert await tasks.contents() == ["m1", "m2", "m3", "m4"]
     done = await tasks.do(operation, **more)

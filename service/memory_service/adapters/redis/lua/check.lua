@@ -6,7 +6,8 @@ local ANY_OWNER, OWNERLESS, ONE_THREAD, ONE_OWNER = 1, 2, 4, 8
 local flags, only_thread, only_owner = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local before, after = tonumber(ARGV[4]), tonumber(ARGV[5])
 local known = {}
-local locate = find().locate
+local finding = find()
+local locate, whole = finding.locate, finding.whole
 
 local function visible(owner)
   if band(flags, ANY_OWNER) ~= 0 then return true end
@@ -30,8 +31,6 @@ local function open(thread)
   return entry
 end
 
-local function seq_of(item) return tonumber(string.match(item, '^{"tokens":%d+,"id":"%d+%-(%d+)"')) end
-
 local function is_due(entry, thread, seq)
   if entry.h.next_due == 0 or entry.h.next_due > now then return false end
   local at = call('ZSCORE', T .. K_due .. thread, seq)
@@ -46,14 +45,15 @@ local function found(entry, thread, seq)
     list, n = T .. K_system .. thread, entry.h.y
     index, item = locate(list, n, seq)
   end
-  if not index then return false end
+  if not index or not whole(item) then return false end
   if before == 0 and after == 0 then return {entry.owner or false, 0, item} end
   local start = math.max(0, index - before)
   local answer, place = {entry.owner or false, 0}, 0
   for i, neighbour in ipairs(call('LRANGE', list, start, index + after)) do
     local hit = start + i - 1 == index
+    local beside = whole(neighbour)
     if hit then place = #answer - 2 end
-    if hit or not is_due(entry, thread, seq_of(neighbour)) then answer[#answer + 1] = neighbour end
+    if hit or beside and not is_due(entry, thread, beside) then answer[#answer + 1] = neighbour end
   end
   answer[2] = place
   return answer
