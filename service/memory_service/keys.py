@@ -48,6 +48,7 @@ KINDS: Final = {
     "backup": "b:",
     "backups": "backups",
     "rate": "rate",
+    "staged": "im:",
 }
 """Kind -> what follows the tag; a kind that ends in a colon is followed by a name."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import (
     Facts,
     Forgotten,
@@ -26,6 +27,7 @@ from memory_service.model.mutations import Mutation, Outcome
 from memory_service.model.outbox import DeadLetter, Expired, LiveText, OutboxEntry
 from memory_service.model.search import Audience, Candidate, Checked, Point, Proposals, QueryVectors, Removals, Search
 from memory_service.model.values import PARTITIONS as PARTITIONS
+from memory_service.model.values import Draft
 
 if TYPE_CHECKING:  # the HTTP process never loads numpy: 25 MiB it has no use for
     import numpy as np
@@ -122,6 +124,26 @@ class ThreadStore(Protocol):
 
         Steps go on at the cursor of the one before, from 0, until it is None and no thread is left.
         """
+        ...
+
+    async def born(self, after: int, most: int) -> list[tuple[int, str]]:
+        """Incarnations greater than `after`, in order of creation, and their threads."""
+        ...
+
+    async def snapshot(self, thread: str, most_bytes: int) -> Snapshot | None:
+        """The thread with all it has, at one instant; its messages only where they have at most `most_bytes`."""
+        ...
+
+    async def message_expiries(self, thread: str, seqs: Sequence[int]) -> dict[int, int]:
+        """Own expiries of messages, by seq, of those that have one."""
+        ...
+
+    async def owner_documents(self, owners: Sequence[str]) -> list[OwnerDocument]:
+        """Working memory of those owners that have some."""
+        ...
+
+    async def stage(self, token: str, drafts: Sequence[Draft]) -> int:
+        """Keep messages for an Import that names the token, behind those kept before; answers how many there are."""
         ...
 
     async def admit(self, per_second: int) -> bool:

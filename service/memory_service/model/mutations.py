@@ -112,7 +112,33 @@ class Flush:
     guard: Guard = UNGUARDED
 
 
-Mutation = Append | Replace | Clear | Restore | Delete | Configure | SetTtl | DeleteMessage | SetMessageTtl | Flush
+@dataclass(frozen=True, slots=True)
+class Import:
+    """Bring a whole thread from elsewhere: settings, messages, document and times, in one step.
+
+    A thread of that name is `exists`, or goes when `replacing`. `settings` name every field; a ttl that is UNSET is the
+    memory's. `staged` names `staged_count` messages that were brought before (ThreadStore.stage) in place of `drafts`;
+    `busy` when they are gone. Times lie in the past; `expires_at` None is no expiry, or the memory's own where it
+    requires one. An expiry that is over by now is `invalid_ttl`. It knows no dry run.
+    """
+
+    thread: str
+    settings: Settings
+    drafts: tuple[Draft, ...]
+    created_at: int
+    updated_at: int
+    expires_at: int | None = None
+    document: bytes | None = None
+    document_at: int = 0
+    staged: str = ""
+    staged_count: int = 0
+    replacing: bool = False
+    guard: Guard = UNGUARDED
+
+
+Mutation = (
+    Append | Replace | Clear | Restore | Delete | Configure | SetTtl | DeleteMessage | SetMessageTtl | Flush | Import
+)
 
 
 CODES = (
@@ -157,8 +183,9 @@ class Outcome:
     """What one mutation did, in numbers only: it can be kept for a replay without keeping content.
 
     `code` is "ok" or one of CODES. `version` is the thread's version now (the current one on a dry run or a refusal);
-    `pos` and `epoch` make Memory-Consistency. `count` is how many messages were stored (Append, Replace, Restore) or
-    removed (Clear, Delete, DeleteMessage), `evicted` how many had to leave by the window, `total` how many are there.
+    `pos` and `epoch` make Memory-Consistency. `count` is how many messages were stored (Append, Replace, Restore,
+    Import) or removed (Clear, Delete, DeleteMessage), `evicted` how many had to leave by the window, `total` how many
+    are there.
     `expires_at` is the thread's; after SetMessageTtl it is the message's.
     After Flush `count` is how many messages left, without summaries of before; `first_seq` is the new summary's, 0 for
     none; `tokens` are the thread's now, `tokens_freed` how many fewer that is.

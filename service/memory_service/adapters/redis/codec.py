@@ -26,6 +26,7 @@ from memory_service.model.mutations import (
     Delete,
     DeleteMessage,
     Flush,
+    Import,
     Mutation,
     Outcome,
     Replace,
@@ -51,6 +52,7 @@ _POLICY: Final = struct.Struct("<QQQQQQIQBB")
 _MATCH, _ABSENT, _DRY, _KEYED = 1, 2, 4, 8
 _SET, _FOREVER, _PIN_GIVEN, _PIN_ON = 16, 32, 64, 128
 _INSTANT = _PIN_GIVEN
+_REPLACING = _SET
 _SYSTEM, _TTL = 1, 2
 _CREATED, _CHANGED, _REFRESHED, _DELETED, _BACKUP, _REPLAYED = 1, 2, 4, 8, 16, 128
 _SIMPLE = 128
@@ -146,7 +148,7 @@ def _body(mutation: Mutation | Touch) -> _Body:
         case Delete():
             return _Body(5)
         case Configure(settings=settings, mode=mode):
-            return _Body(6, numbers=(_MODES[mode], 0, 0), extra=[_settings(settings)])
+            return _Body(6, numbers=(_MODES[mode], 0, 0), extra=[msgspec.msgpack.encode(_settings(settings))])
         case SetTtl():
             return _Body(7, flags=_ttl_flags(mutation) | _pin_flags(mutation.pinned), numbers=(*_moment(mutation), 0))
         case DeleteMessage(message_id=message):
@@ -160,6 +162,25 @@ def _body(mutation: Mutation | Touch) -> _Body:
         case Flush(seqs=seqs, summary=summary, record=record):
             extra = [struct.pack(f"<{len(seqs)}I", *seqs), record, *([summary.tail] if summary else [])]
             return _Body(11, numbers=(0, summary.tokens if summary else 0, 0), extra=extra)
+        case Import():
+            return _import(mutation)
+
+
+def _import(thread: Import) -> _Body:
+    """The tails, then everything else in one piece."""
+    about = {
+        **_settings(thread.settings),
+        "created": thread.created_at,
+        "updated": thread.updated_at,
+        "expires": thread.expires_at or 0,
+    }
+    if thread.document is not None:
+        about |= {"document": thread.document.decode(), "document_at": thread.document_at}
+    if thread.staged:
+        about |= {"staged": thread.staged, "count": thread.staged_count}
+    extra = [*(each.tail for each in thread.drafts), msgspec.msgpack.encode(about)]
+    flags = _REPLACING if thread.replacing else 0
+    return _Body(12, flags=flags, count=len(thread.drafts), drafts=_drafts(thread.drafts), extra=extra)
 
 
 def _moment(change: SetTtl | SetMessageTtl) -> tuple[int, int]:
@@ -185,7 +206,7 @@ def _parsed(message_id: str) -> tuple[int, int]:
     return parse_message_id(message_id) or (0, 0)
 
 
-def _settings(settings: Settings) -> bytes:
+def _settings(settings: Settings) -> dict[str, object]:
     """The settings that were given; `false` takes a text away, 0 a number."""
     given: dict[str, object] = {}
     for name in ("type", "owner", "title"):
@@ -199,12 +220,17 @@ def _settings(settings: Settings) -> bytes:
             given[name] = value or 0
     if settings.pinned is not UNSET:
         given["pinned"] = settings.pinned
-    return msgspec.msgpack.encode(given)
+    return given
 
 
 def _drafts(drafts: tuple[Draft, ...]) -> bytes:
     """Role, tokens and expiry of each; their tails are arguments of their own, so that nothing copies them twice."""
     return b"".join(map(_draft, drafts))
+
+
+def pack_staged(draft: Draft) -> bytes:
+    """A draft in one piece, as lua/import.lua takes it apart. Its expiry is an instant."""
+    return _draft(draft) + draft.tail
 
 
 def _draft(draft: Draft) -> bytes:

@@ -24,7 +24,10 @@ _STORED: Final = (
     *("header", "cached", "load", "accesses", "outbox", "outcome", "expiry", "life"),
     *("find()", "burial()", "purge()"),
 )
-_ROWS: Final = ("messages", "removal()", "ttl()", "settings()", "flush()", "restore()", "arrival", "rows", "frame")
+_ROWS: Final = (
+    *("messages", "removal()", "ttl()", "settings()", "flush()", "restore()", "import()"),
+    *("arrival", "rows", "frame"),
+)
 PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "mutate": (*_CORE, ("general", (*_STORED, *_ROWS)), "mutate"),
     "document": (*_THREADS, *_WRITE, "burial()", "document"),
@@ -36,6 +39,8 @@ PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "totals": ("base", "totals"),
     "admit": ("base", "admit"),
     "tally": (*_THREADS, "find()", "tally"),
+    "stage": ("base", "stage"),
+    "snapshot": ("base", "values", "header", "snapshot"),
     "read": (*_THREADS, "find()", "read"),
     "used": (*_THREADS, "used"),
     "check": (*_THREADS, "find()", "check"),

@@ -9,6 +9,7 @@ from memory_crd.status import Reason
 
 from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.accesses import Accesses
+from memory_service.adapters.redis.archive import Archive
 from memory_service.adapters.redis.batching import Batcher
 from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.adapters.redis.documents import Documents
@@ -20,6 +21,7 @@ from memory_service.adapters.redis.tallies import tally
 from memory_service.adapters.redis.totals import read_totals
 from memory_service.errors import StorageUnavailable
 from memory_service.keys import Keys, parse_message_id
+from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import (
     Facts,
     Forgotten,
@@ -35,6 +37,7 @@ from memory_service.model.facts import (
 )
 from memory_service.model.mutations import Append, Mutation, Outcome
 from memory_service.model.search import Audience, Candidate, Checked
+from memory_service.model.values import Draft
 from memory_service.policies.retention import Policy, would_move
 
 T = TypeVar("T")
@@ -56,6 +59,7 @@ class RedisThreadStore:
         self._documents = Documents(connection, keys, policy)
         self._owners = Owners(connection, keys)
         self._accesses = Accesses(connection, keys)
+        self._archive = Archive(connection, keys)
 
     async def mutate(self, mutation: Mutation) -> Outcome:
         """Apply one mutation atomically, grouped with others of this memory."""
@@ -128,6 +132,26 @@ class RedisThreadStore:
     async def forget(self, owner: str, *, cursor: int, erase: bool) -> Forgotten:
         """One bounded step of erasing an owner, or of looking for what is left."""
         return await self._owners.forget(owner, cursor=cursor, erase=erase)
+
+    async def born(self, after: int, most: int) -> list[tuple[int, str]]:
+        """Incarnations greater than `after` and their threads, in order of creation."""
+        return await self._archive.born(after, most)
+
+    async def snapshot(self, thread: str, most_bytes: int) -> Snapshot | None:
+        """The thread with all it has, at one instant; None when it is absent."""
+        return await self._archive.snapshot(thread, most_bytes)
+
+    async def message_expiries(self, thread: str, seqs: Sequence[int]) -> dict[int, int]:
+        """The messages' own expiries, by seq."""
+        return await self._archive.expiries(thread, seqs)
+
+    async def owner_documents(self, owners: Sequence[str]) -> list[OwnerDocument]:
+        """Working memory of those owners that have some."""
+        return await self._archive.documents(owners)
+
+    async def stage(self, token: str, drafts: Sequence[Draft]) -> int:
+        """Keep a part of a thread that is to be imported."""
+        return await self._archive.stage(token, drafts)
 
     async def admit(self, per_second: int) -> bool:
         """Whether one more request fits `per_second`, over all replicas."""

@@ -13,4 +13,5 @@ local function apply(op, h, dead)
   if kind == 9 then return ttl().set_message_ttl(op, h) end
   if kind == 10 then return ttl().touch(op, h) end
   if kind == 11 then return flush().flush(op, h) end
+  if kind == 12 then return import().import(op, h, dead) end
 end
