@@ -1,0 +1,53 @@
+"""Kills parts at random, as kill -9 does, and starts each again after a random pause."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.chaos.parts import Part, Stage
+
+
+@dataclass
+class Monkey:
+    """Who dies when is drawn from `seed`; `between` is the mean of seconds between two kills."""
+
+    stage: Stage
+    seed: int
+    between: float
+    kills: Counter[str] = field(default_factory=Counter)
+    ended: list[str] = field(default_factory=list)
+    """Parts that ended although nobody killed them: defects."""
+
+    async def rage(self) -> None:
+        """Kill until cancelled; then whatever is dead is started again. Several parts may be dead at once."""
+        dice = random.Random(f"monkey {self.seed}")
+        nursing: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await asyncio.sleep(dice.uniform(0.4, 1.6) * self.between)
+                self._notice()
+                part, pause = dice.choice(list(self.stage.parts.values())), dice.uniform(0.02, 1.5)
+                if part.process is not None:
+                    nursing.add(asyncio.create_task(self._kill(part, pause)))
+        finally:
+            for task in nursing:
+                task.cancel()
+            await asyncio.gather(*nursing, return_exceptions=True)
+            self.stage.start()
+
+    async def _kill(self, part: Part, pause: float) -> None:
+        part.kill()
+        self.kills[part.name.partition("-")[0]] += 1
+        await asyncio.sleep(pause)
+        part.start()
+
+    def _notice(self) -> None:
+        for part in self.stage.parts.values():
+            if part.died():
+                assert part.process is not None
+                self.ended.append(f"{part.name} ended by itself with status {part.process.returncode}")
+                part.process = None
+                part.start()

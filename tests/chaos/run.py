@@ -1,0 +1,127 @@
+"""One chaos run: writers under a monkey, then the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from memory_service.adapters.vectors.rest import VectorStore
+from memory_service.errors import VectorUnavailable
+
+from tests.chaos.caller import Caller, GaveUp, Tally
+from tests.chaos.deeds import Writer
+from tests.chaos.monkey import Monkey
+from tests.chaos.parts import Stage, headers, running
+from tests.chaos.verdict import Inspector, Verdict
+from tests.memory_service.parts import API_KEY
+
+WRITERS: Final = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do: stop writing at `appends`, or after `seconds`; then `patience` seconds are there to converge.
+
+    `between` is the mean of seconds between two kills, `pace` what each writer rests after a mutation.
+    """
+
+    seed: int
+    appends: int = 20_000
+    seconds: float = 1_200.0
+    between: float = 1.5
+    patience: float = 90.0
+    pace: float = 0.0
+    server: str = "valkey"
+
+
+@dataclass
+class Report:
+    """What happened, and what was found at the end."""
+
+    plan: Plan
+    tally: Tally = field(default_factory=Tally)
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    verdict: Verdict = field(default_factory=Verdict)
+    writing: float = 0.0
+    converged: float = 0.0
+    """Seconds from the last acknowledged mutation until history and vectors were found equal."""
+
+
+async def run(plan: Plan, folder: Path) -> Report:
+    """The whole run on new data in `folder`."""
+    report = Report(plan)
+    writers = [Writer(number, plan.seed) for number in range(WRITERS)]
+    with running(folder, server=plan.server) as stage:
+        await stage.ready()
+        await _write(report, stage, writers)
+        await _converge(report, stage, writers)
+        report.faults += stage.complaints()
+    for writer in writers:
+        report.faults += writer.ledger.faults
+    report.faults += report.verdict.faults
+    return report
+
+
+async def _write(report: Report, stage: Stage, writers: list[Writer]) -> None:
+    """Write under the monkey until enough is acknowledged."""
+    monkey = Monkey(stage, report.plan.seed, report.plan.between)
+    raging = asyncio.create_task(monkey.rage())
+    started = time.monotonic()
+    async with aiohttp.ClientSession(headers=headers(), connector=aiohttp.TCPConnector(limit=0)) as session:
+        callers = [
+            Caller(writer, stage.services, session, report.tally, at=number) for number, writer in enumerate(writers)
+        ]
+        until = started + report.plan.seconds
+        ends = await asyncio.gather(
+            *(caller.work(report.plan.appends, until, report.plan.pace) for caller in callers), return_exceptions=True
+        )
+    raging.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await raging
+    report.writing = time.monotonic() - started
+    report.kills = monkey.kills
+    report.faults += monkey.ended
+    for end in ends:
+        if isinstance(end, GaveUp):
+            report.faults.append(str(end))
+        elif isinstance(end, BaseException):
+            raise end
+
+
+async def _converge(report: Report, stage: Stage, writers: list[Writer]) -> None:
+    """Look until everything agrees or patience ends; then let the product's own audit speak."""
+    deadline = report.tally.last_ack + report.plan.patience
+    vectors = VectorStore(stage.vectors, lambda: API_KEY, timeout=30)
+    timeout = aiohttp.ClientTimeout(30)
+    try:
+        async with aiohttp.ClientSession(headers=headers(), timeout=timeout) as session:
+            inspector = Inspector(session, stage.services[0], vectors, [writer.ledger for writer in writers])
+            report.verdict = await _agreed(inspector, deadline)
+            report.converged = time.monotonic() - report.tally.last_ack
+            if not report.verdict.faults:
+                audit = await inspector.ask("POST", "/audit")
+                report.verdict.orphans, report.verdict.missing = audit["orphans"], audit["missing"]
+    finally:
+        await vectors.close()
+
+
+async def _agreed(inspector: Inspector, deadline: float) -> Verdict:
+    """The first verdict without a fault, or the last one there was time for."""
+    verdict = Verdict(history=["nothing could be read back"])
+    while True:
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, VectorUnavailable):
+            stats = await inspector.ask("GET", "/stats")
+            if stats["outbox"]["depth"] == 0 or time.monotonic() > deadline:
+                verdict = await inspector.look()
+                if not verdict.faults:
+                    return verdict
+        if time.monotonic() > deadline:
+            return verdict
+        await asyncio.sleep(0.5)
