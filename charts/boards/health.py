@@ -27,6 +27,11 @@ def rate(name: str, *labels: str, selector: str = MEMORY) -> str:
     return f"sum by ({', '.join(labels)}) (rate({name}{{{selector}}}[{RATE}]))"
 
 
+def lasting_rate(name: str) -> str:
+    """What a counter that the store keeps grows by per second: every worker shows the same one."""
+    return f"max by (namespace, memory) (rate({name}{{{MEMORY}}}[{RATE}]))"
+
+
 def quantile(q: float, histogram: str, *labels: str, selector: str = TENANT) -> str:
     """A quantile of a histogram, by the labels."""
     return f"histogram_quantile({q}, {rate(f'{histogram}_bucket', 'le', *labels, selector=selector)})"
@@ -113,11 +118,11 @@ TIME_TO_LIVE = Row(
             "Expired threads",
             "Threads removed because their time had run out. They were invisible from that instant on.",
             Unit.PER_SECOND,
-            (Query(rate("memory_expired_total", "namespace", "memory"), ONE),),
+            (Query(lasting_rate("memory_expired_total"), ONE),),
         ),
         Panel(
             "Reaper lag",
-            "How long ago the oldest expired thread that is still to be removed ran out.",
+            "How long the oldest of what the reaper's last step found expired had waited for its removal.",
             Unit.SECONDS,
             per_memory("memory_reaper_lag_seconds"),
         ),

@@ -15,7 +15,7 @@ SHOWN: Final = (
     ("messages", "max by (memory) (memory_messages)"),
     ("threads that expire within {within}", "max by (memory, within) (memory_threads_expiring)"),
     ("threads without TTL", "max by (memory) (memory_threads_without_ttl)"),
-    ("threads expired", "sum by (memory) (memory_expired_total)"),
+    ("threads expired", "max by (memory) (memory_expired_total)"),
     ("TTL refreshes", "sum by (memory) (memory_ttl_refreshes_total)"),
     ("messages evicted by {strategy}", "sum by (memory, strategy) (memory_evicted_messages_total)"),
     ("outbox depth", "max by (memory) (memory_outbox_depth)"),

@@ -44,6 +44,7 @@ KINDS: Final = {
     "outbox": "out:",
     "lease": "lease:",
     "dead": "dead",
+    "expired": "expired",
     "idempotency": "i:",
     "backup": "b:",
     "backups": "backups",

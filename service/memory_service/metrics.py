@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from memory_service.model.facts import Totals
+
 Kind = Literal["counter", "gauge", "histogram"]
 
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -26,6 +28,8 @@ class Family:
     kind: Kind
     labels: tuple[str, ...]
     help: str
+    lasting: bool = False
+    """A counter that the store keeps, for good: every process shows the same number, whatever was killed meanwhile."""
 
 
 _M: Final = ("memory",)
@@ -38,6 +42,7 @@ SERVICE: Final = (
     Family("memory_messages", "gauge", _M, "Living messages."),
     Family("memory_threads_expiring", "gauge", ("memory", "within"), "Threads that expire within 1h, 24h or 7d."),
     Family("memory_threads_without_ttl", "gauge", _M, "Threads that never expire: no TTL, or pinned."),
+    Family("memory_threads_pinned", "gauge", _M, "Those of them that are pinned."),
     Family("memory_outbox_depth", "gauge", _M, "Changes that the vector store has yet to learn."),
     Family("memory_outbox_lag_seconds", "gauge", _M, "Age of the oldest of those changes."),
     Family("memory_dead_letters", "gauge", _M, "Messages that could not be indexed, kept to be tried again."),
@@ -52,12 +57,26 @@ SERVICE: Final = (
 )
 
 WORKER: Final = (
-    Family("memory_expired_total", "counter", ("memory",), "Threads removed because their time had come."),
+    Family("memory_expired_total", "counter", _M, "Threads removed because their time had come.", lasting=True),
+    Family(
+        "memory_expired_messages_total",
+        "counter",
+        _M,
+        "Messages that expired, alone or with their thread.",
+        lasting=True,
+    ),
+    Family(
+        "memory_ttl_repairs_total",
+        "counter",
+        _M,
+        "Threads given the expiry that they must have and had not.",
+        lasting=True,
+    ),
     Family("memory_embedding_duration_seconds", "histogram", ("embedder",), "One batch of texts to vectors."),
     Family("memory_orphan_vectors", "gauge", ("memory",), "Vectors without a living message, at the last audit."),
     Family("memory_indexed_total", "counter", ("memory",), "Messages that the vector store has learnt."),
     Family(
-        "memory_reaper_lag_seconds", "gauge", ("memory",), "How long the oldest expired thread waits for its removal."
+        "memory_reaper_lag_seconds", "gauge", ("memory",), "How long the oldest of what expired waited for its removal."
     ),
 )
 
@@ -73,6 +92,7 @@ class Families:
         self._families = {family.name: family for family in families}
         self._metrics: dict[str, Any] = {family.name: _build(family, registry) for family in families}
         self._series: dict[tuple[str, ...], Any] = {}
+        self._reached: dict[tuple[str, str], int] = {}
 
     def series(self, name: str, *labels: str) -> Any:
         """One series; label values are encoded once and kept."""
@@ -86,8 +106,18 @@ class Families:
     def begin(self, memory: str) -> None:
         """Start a memory's counters at 0: `increase()` does not see the event that makes a series."""
         for name, family in self._families.items():
-            if family.kind == "counter" and family.labels == _M:
+            if family.kind == "counter" and family.labels == _M and not family.lasting:
                 self.series(name, memory)
+
+    def reached(self, name: str, memory: str, total: int) -> None:
+        """Bring a lasting counter to what the store says. A store that lost its data starts it anew."""
+        shown = self._reached.get((name, memory), 0)
+        if total < shown:
+            self._metrics[name].remove(memory)
+            self._series.pop((name, memory), None)
+            shown = 0
+        self.series(name, memory).inc(total - shown)
+        self._reached[name, memory] = total
 
     def forget(self, memory: str) -> None:
         """Drop every series of a memory that is no longer declared."""
@@ -97,6 +127,7 @@ class Families:
                 place = family.labels.index("memory") + 1
                 for key in [key for key in self._series if key[0] == name and key[place] == memory]:
                     del self._series[key]
+                self._reached.pop((name, memory), None)
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The scrape and its content type; OpenMetrics where it is asked for."""
@@ -142,22 +173,18 @@ class Metrics(Families):
         """What a part of a memory answered."""
         self.series("memory_health", memory, component).set(_HEALTH[status])
 
-    def totals(
-        self, memory: str, threads: int, messages: int, expiring: tuple[int, int, int], without_ttl: int
-    ) -> None:
-        """A memory in numbers."""
+    def totals(self, memory: str, now: Totals) -> None:
+        """A memory in numbers: what lives, when it ends, and what the vector store has yet to learn or could not."""
         self.begin(memory)
-        self.series("memory_threads", memory).set(threads)
-        self.series("memory_messages", memory).set(messages)
-        for within, count in zip(WITHIN, expiring, strict=True):
+        self.series("memory_threads", memory).set(now.threads)
+        self.series("memory_messages", memory).set(now.messages)
+        for within, count in zip(WITHIN, (now.expiring_1h, now.expiring_24h, now.expiring_7d), strict=True):
             self.series("memory_threads_expiring", memory, within).set(count)
-        self.series("memory_threads_without_ttl", memory).set(without_ttl)
-
-    def outbox(self, memory: str, depth: int, lag_seconds: float, dead: int) -> None:
-        """What the vector store has yet to learn, and what it could not."""
-        self.series("memory_dead_letters", memory).set(dead)
-        self.series("memory_outbox_depth", memory).set(depth)
-        self.series("memory_outbox_lag_seconds", memory).set(lag_seconds)
+        self.series("memory_threads_without_ttl", memory).set(now.without_ttl)
+        self.series("memory_threads_pinned", memory).set(now.pinned)
+        self.series("memory_dead_letters", memory).set(now.dead)
+        self.series("memory_outbox_depth", memory).set(now.outbox_depth)
+        self.series("memory_outbox_lag_seconds", memory).set(now.oldest_pending_ms / 1000)
 
 
 def _build(family: Family, registry: CollectorRegistry) -> Any:

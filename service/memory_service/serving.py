@@ -155,8 +155,5 @@ def _record(metrics: Metrics, memory_id: str, health: Health) -> None:
     """What a look at a memory means for its gauges. Without storage its numbers stay as they were."""
     for component, check in health.checks.items():
         metrics.healthy(memory_id, component, check.status)
-    totals = health.totals
-    if totals is not None:
-        expiring = (totals.expiring_1h, totals.expiring_24h, totals.expiring_7d)
-        metrics.totals(memory_id, totals.threads, totals.messages, expiring, totals.without_ttl)
-        metrics.outbox(memory_id, totals.outbox_depth, totals.oldest_pending_ms / 1000, totals.dead)
+    if health.totals is not None:
+        metrics.totals(memory_id, health.totals)

@@ -69,8 +69,18 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What one reaper step did: threads and messages removed, and index entries that had to be put right."""
+    """What one reaper step did, and what expired over the memory's life, however it was found.
+
+    `corrected` index entries were put right; `repaired` threads had to have an expiry and were given one. `more` may be
+    due at once. `lag_ms` is how long the oldest of what was due had waited.
+    """
 
     threads: int = 0
     messages: int = 0
+    corrected: int = 0
     repaired: int = 0
+    more: bool = False
+    lag_ms: int = 0
+    ever_threads: int = 0
+    ever_messages: int = 0
+    ever_repaired: int = 0

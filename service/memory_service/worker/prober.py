@@ -80,8 +80,6 @@ class Prober:
             totals = await subject.store.totals()
         except ServiceError:
             return  # the service reports on storage itself
-        subject.metrics.begin(subject.id)
-        subject.metrics.series("memory_reaper_lag_seconds", subject.id).set(totals.reaper_lag_ms / 1000)
         lag = totals.oldest_pending_ms / 1000
         if subject.board.index.status == "ok" and lag > LAG_SECONDS:
             subject.board.degraded(

@@ -312,4 +312,66 @@ async def test_counts_are_exact_zero_after_thousands_of_expiries(log: Log) -> No
     assert expired == 2000
     assert (totals.threads, totals.messages, totals.tokens, totals.bytes) == (0, 0, 0, 0)
     left = {key.split(":")[1] for key in log.key_names()}
-    assert left <= {"mem", "cr", "out"}
+    assert left <= {"mem", "cr", "out", "expired"}
+
+
+async def test_while_a_thread_is_pinned_none_of_its_messages_expires_either(log: Log) -> None:
+    first = await log.append("t", "a", draft("soon", ttl_ms=30))
+    await log.store.mutate(SetTtl("t", pinned=True))
+    await log.append("t", draft("late", ttl_ms=20))
+    await asyncio.sleep(0.05)
+
+    assert (await log.outbox.reap(most=10)).messages == 0
+    assert await log.texts("t") == ["a", "soon", "late"]
+    assert await log.store.message("t", first.ids[1]) is not None
+    await log.store.mutate(SetTtl("t", pinned=False))
+    assert await log.store.message("t", first.ids[1]) is None
+    step = await log.outbox.reap(most=10)
+    assert (step.messages, step.ever_messages) == (2, 2)
+    assert await log.texts("t") == ["a"]
+
+
+async def test_messages_that_expire_among_others_leave_exactly_the_others(log: Log) -> None:
+    texts = [f"m{number}" for number in range(60)]
+    await log.append(
+        "t",
+        *(draft(text, "system" if at % 5 == 0 else "user", **({"ttl_ms": 20} if at % 3 else {}))
+          for at, text in enumerate(texts)),
+    )  # fmt: skip
+    await asyncio.sleep(0.04)
+
+    stays = [text for at, text in enumerate(texts) if at % 3 == 0]
+    assert await log.texts("t", limit=100) == stays
+    facts = await log.store.facts("t")
+    assert (facts.messages, facts.system_messages) == (20, 4)
+    assert facts.tokens == sum(map(len, stays)) == (await log.store.totals()).tokens
+    assert facts.bytes == sum(map(len, (await log.page("t", limit=100)).messages)) == (await log.store.totals()).bytes
+
+
+async def test_a_reaper_s_step_says_what_it_did_and_what_ever_expired(log: Log) -> None:
+    await asyncio.gather(*(log.append(f"t{number}", "a", "b") for number in range(5)))
+    await asyncio.gather(*(shorten(log, f"t{number}", 20) for number in range(5)))
+    await asyncio.sleep(0.06)
+    await log.append("t0", "anew")
+
+    first, second = await log.outbox.reap(most=3), await log.outbox.reap(most=3)
+    assert (first.threads, first.messages, first.more) == (3, 6, True)
+    assert 30 < first.lag_ms < 10_000
+    assert (second.threads, second.more, second.ever_threads, second.ever_messages) == (1, False, 5, 10)
+    assert (await log.outbox.reap(most=3)).lag_ms == 0
+
+
+async def test_a_full_server_still_reaps(log: Log) -> None:
+    strict = log.with_policy(ttl_ms=HOUR, required=True)
+    await log.append("forever", "x")
+    await asyncio.gather(*(log.append(f"t{number}", "a", draft("soon", ttl_ms=1)) for number in range(5)))
+    await shorten(log, "t0", 1)
+    await asyncio.sleep(0.02)
+    with log.server.admin() as admin:
+        admin.config_set("maxmemory", 1)
+        try:
+            step = await strict.outbox.reap(most=100)
+        finally:
+            admin.config_set("maxmemory", 0)
+
+    assert (step.threads, step.messages, step.repaired) == (1, 5, 5)

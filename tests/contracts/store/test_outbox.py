@@ -211,6 +211,6 @@ async def test_the_reaper_trusts_the_header_not_the_index(log: Log) -> None:
 
     assert (await log.store.totals()).reaper_lag_ms > 0
     step = await log.outbox.reap(most=10)
-    assert (step.threads, step.repaired) == (0, 2)
+    assert (step.threads, step.corrected) == (0, 2)
     assert await log.texts("lives") == ["x"]
     assert (await log.store.totals()).reaper_lag_ms == 0

@@ -105,8 +105,10 @@ class RedisOutbox:
     async def reap(self, *, most: int) -> Expired:
         """Expire up to `most` due threads and messages, in one script."""
         args: list[Argument] = [self._policy, min(most, REAPED)]
-        counts = await self._connection.run("reap", [self._keys.memory], args, write=True)
-        return Expired(*counts)
+        threads, messages, corrected, repaired, more, *rest = await self._connection.run(
+            "reap", [self._keys.memory], args, write=True
+        )
+        return Expired(threads, messages, corrected, repaired, bool(more), *rest)
 
     async def enqueue(self, candidates: Sequence[Candidate]) -> int:
         """Put messages of living incarnations on the outbox again."""

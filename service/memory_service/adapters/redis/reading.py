@@ -61,7 +61,7 @@ def alive(raw: bytes | None, now: int) -> Header | None:
     header = decode_header(raw)
     if header.expires_at is not None and header.expires_at <= now:
         return None
-    if header.next_due and header.next_due <= now:
+    if header.next_due and header.next_due <= now and not header.pinned:
         raise Due
     return header
 

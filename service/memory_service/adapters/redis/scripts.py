@@ -18,10 +18,10 @@ from memory_service.model.values import PARTITIONS
 Part = str | tuple[str, tuple[str, ...]]
 
 _THREADS: Final = ("base", "values", "header", "headers", "load")
-_WRITE: Final = ("memory", "outbox", "policy", "outcome", "expiry", "life")
+_WRITE: Final = ("memory", "outbox", "ended", "policy", "outcome", "expiry", "life")
 _CORE: Final = ("base", "values", "batch", "memory", "policy", "idempotency()", "lane")
 _STORED: Final = (
-    *("header", "cached", "load", "accesses", "outbox", "outcome", "expiry", "life"),
+    *("header", "cached", "load", "accesses", "outbox", "ended", "outcome", "expiry", "life"),
     *("find()", "burial()", "purge()"),
 )
 _ROWS: Final = (
@@ -32,7 +32,7 @@ PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "mutate": (*_CORE, ("general", (*_STORED, *_ROWS)), "mutate"),
     "document": (*_THREADS, *_WRITE, "burial()", "document"),
     "reap": (*_THREADS, "accesses", *_WRITE, "find()", "burial()", "purge()", "reap"),
-    "forget": (*_THREADS, "memory", "outbox", "burial()", "forget"),
+    "forget": (*_THREADS, "memory", "outbox", "ended", "burial()", "forget"),
     "enqueue": (*_THREADS, "memory", "enqueue"),
     "erase": ("base", "erase"),
     "expiring": ("base", "expiring"),

@@ -35,6 +35,13 @@ local function bury(h, thread)
   call('XDEL', T .. K_created, h.g .. '-0')
 end
 
+-- The same for one whose time was over before its reaper came.
+local function bury_expired(h, thread)
+  bury(h, thread)
+  ended('threads', 1)
+  ended('messages', h.n + h.y)
+end
+
 -- Removes a thread altogether. The caller emits GONE.
 local function remove(h, thread)
   bury(h, thread)
@@ -43,4 +50,4 @@ local function remove(h, thread)
   call('ZREM', T .. K_ids, thread)
 end
 
-return {own = own, strip = strip, bury = bury, remove = remove}
+return {own = own, strip = strip, bury = bury, bury_expired = bury_expired, remove = remove}

@@ -32,7 +32,7 @@ local function open(thread)
 end
 
 local function is_due(entry, thread, seq)
-  if entry.h.next_due == 0 or entry.h.next_due > now then return false end
+  if not overdue(entry.h) then return false end
   local at = call('ZSCORE', T .. K_due .. thread, seq)
   return at and tonumber(at) <= now
 end

@@ -60,7 +60,7 @@ local function of_thread(thread)
   h.flags = bor(h.flags, DOCUMENT)
   save_first(h, thread)
   if dead then
-    burial().bury(dead, thread)
+    burial().bury_expired(dead, thread)
     emit(dead, GONE, thread)
   end
   write(key, pos)

@@ -20,8 +20,8 @@ local backups = each(K_backups, function(id)
   call('UNLINK', key, key .. ':l', key .. ':y', key .. ':x')
 end)
 
-local others = {KEYS[1], T .. K_ids, T .. K_created, T .. K_message_expiries, T .. K_dead, T .. K_claim,
-  T .. K_rate}
+local others = {KEYS[1], T .. K_ids, T .. K_created, T .. K_message_expiries, T .. K_dead, T .. K_expired,
+  T .. K_claim, T .. K_rate}
 for p = 0, N_partitions - 1 do
   others[#others + 1] = T .. K_outbox .. p
   others[#others + 1] = T .. K_lease .. p

@@ -24,9 +24,10 @@ local function score(h)
   return h.expires
 end
 
--- Carries a moved expiry to the index and to every content key.
+-- Carries a moved expiry, or a pin, to the indexes and to every content key.
 local function spread(h, thread)
   call('ZADD', T .. K_expiries, score(h), thread)
+  if h.next_due ~= 0 and band(h.flags, PINNED) == 0 then call('ZADD', T .. K_message_expiries, h.next_due, thread) end
   if h.n > 0 then stamp(h, T .. K_log .. thread) end
   if h.y > 0 then stamp(h, T .. K_system .. thread) end
   if band(h.flags, DOCUMENT) ~= 0 then stamp(h, T .. K_document .. thread) end

@@ -16,6 +16,10 @@ local function forget(thread)
     if band(h.flags, DOCUMENT) ~= 0 then documents = documents + 1 end
     if not erasing then return end
     gone[#gone + 1] = h.g
+    if h == dead then
+      ended('threads', 1)
+      ended('messages', h.n + h.y)
+    end
     next_pos()
     graves.remove(h, thread)
     emit(h, GONE, thread)

@@ -9,7 +9,7 @@ local function run(op)
     if again then return again end
   end
   local h, dead = load(op.thread, op.key, present)
-  if h and h.next_due ~= 0 and h.next_due <= now then purge().purge(h, op.thread) end
+  if h and overdue(h) then purge().purge(h, op.thread) end
   if band(op.flags, MATCH) ~= 0 and (h and h.version or 0) ~= op.version then return outcome(C_version_mismatch, 0, h) end
   if band(op.flags, ABSENT) ~= 0 and h then return outcome(C_exists, 0, h) end
   op.absent = not h

@@ -26,6 +26,9 @@ local function stamp(h, key)
   if at == 0 then call('PERSIST', key) else call('PEXPIREAT', key, at) end
 end
 
+-- Whether messages of it have expired and are still there. While a thread is pinned none does.
+local function overdue(h) return h.next_due ~= 0 and h.next_due <= now and band(h.flags, PINNED) == 0 end
+
 local function settings_of(h, thread)
   if band(h.flags, SETTINGS) == 0 then return {} end
   local raw = call('GET', T .. K_settings .. thread)

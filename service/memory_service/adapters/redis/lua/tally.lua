@@ -21,7 +21,7 @@ end
 
 -- Seqs whose own time has come; nil when there are none.
 local function due_seqs(h, thread)
-  if h.next_due == 0 or h.next_due > now then return nil end
+  if not overdue(h) then return nil end
   local due = {}
   for _, seq in ipairs(call('ZRANGEBYSCORE', T .. K_due .. thread, '-inf', now)) do due[seq] = true end
   return due
