@@ -44,7 +44,7 @@ local function bare(op, h, dead)
   h.version = next_pos()
   save_first(h, op.thread)
   if dead then
-    burial().bury(dead, op.thread)
+    burial().bury_expired(dead, op.thread)
     emit(dead, GONE, op.thread)
   end
   enter(h, op.thread)
