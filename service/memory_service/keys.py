@@ -23,6 +23,9 @@ IDEMPOTENCY_BUCKET_MS: Final = 12 * 3_600_000
 """Idempotency records are kept in hashes of this span, each gone IDEMPOTENCY_KEPT_MS after its end."""
 IDEMPOTENCY_KEPT_MS: Final = 24 * 3_600_000
 
+DOCUMENT_ANSWERS: Final = 4
+"""How many answers of keyed merges a working-memory document keeps beside itself."""
+
 KINDS: Final = {
     "memory": "mem",
     "claim": "claim",

@@ -27,7 +27,7 @@ from memory_service.model.mutations import Mutation, Outcome
 from memory_service.model.outbox import DeadLetter, Expired, LiveText, OutboxEntry
 from memory_service.model.search import Audience, Candidate, Checked, Point, Proposals, QueryVectors, Removals, Search
 from memory_service.model.values import PARTITIONS as PARTITIONS
-from memory_service.model.values import Draft
+from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Writing
 
 if TYPE_CHECKING:  # the HTTP process never loads numpy: 25 MiB it has no use for
     import numpy as np
@@ -93,12 +93,27 @@ class ThreadStore(Protocol):
     async def working(self, *, thread: str | None, owner: str | None) -> WorkingDocument: ...
 
     async def set_working(
-        self, content: bytes | None, *, thread: str | None, owner: str | None, if_match: int | None, ttl_ms: int | None
+        self,
+        content: bytes | None,
+        *,
+        thread: str | None,
+        owner: str | None,
+        if_match: int | None,
+        ttl_ms: int | None,
+        how: Writing = PLAINLY,
     ) -> Outcome:
         """Replace (or delete, content None) a document; `version` in the outcome is the document's own.
 
         A thread's document lives as long as its thread, which is created when absent; an owner's for `ttl_ms`.
         """
+        ...
+
+    async def answered(self, key: IdempotencyKey) -> Outcome | None:
+        """What was answered under a key (`replayed`, or `idempotency_mismatch`), None when nothing was."""
+        ...
+
+    async def working_at(self, version: int, *, thread: str | None, owner: str | None) -> bytes | None:
+        """A document's content at a version that a keyed change gave it, None when that is no longer known."""
         ...
 
     async def check(

@@ -189,6 +189,7 @@ class Outcome:
     `expires_at` is the thread's; after SetMessageTtl it is the message's.
     After Flush `count` is how many messages left, without summaries of before; `first_seq` is the new summary's, 0 for
     none; `tokens` are the thread's now, `tokens_freed` how many fewer that is.
+    `updated_at` is when a working-memory document was written, with `version` its own.
     `cleaned` is no number of the store: the operation adds it, where the memory declares privacy.
     """
 
@@ -213,6 +214,7 @@ class Outcome:
     limit: int = 0
     tokens: int = 0
     tokens_freed: int = 0
+    updated_at: int | None = None
     cleaned: Cleaned | None = None
 
     @property

@@ -54,6 +54,21 @@ UNGUARDED: Final = Guard()
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """How a working-memory document is changed: only tried, and under which key.
+
+    `keep` says that what was written cannot be told from the request alone, so a replay needs it kept.
+    """
+
+    dry_run: bool = False
+    key: IdempotencyKey | None = None
+    keep: bool = False
+
+
+PLAINLY = Writing()
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A validated, redacted message about to be stored.
 

@@ -1,12 +1,11 @@
 """Working memory: one document a thread or an owner, beside the messages, with a version of its own.
 
 A template document is text and is replaced; a schema document is JSON and can be merged (null deletes, lists are
-replaced).
+replaced). What a change answers is what it wrote, never what somebody else wrote a moment later.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -14,6 +13,8 @@ import msgspec
 
 from memory_service.errors import Fault, Refused
 from memory_service.model.facts import WorkingDocument
+from memory_service.model.mutations import Outcome
+from memory_service.model.values import Guard, Writing
 from memory_service.operations import privacy
 from memory_service.operations.outcomes import settle
 from memory_service.policies import documents
@@ -50,14 +51,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A working-memory document; `version` 0 means that nothing is stored, and `content` is what one starts with."""
+    """A working-memory document; `version` 0 means that nothing is stored, and `content` is what one starts with.
+
+    `outcome` is that of the change that made it so, which on a dry run left version and time as they were.
+    """
 
     content: Any
     format: Format
     scope: Literal["thread", "owner"]
     version: int
     updated_at: int | None
-    redacted: int = 0
+    outcome: Outcome | None = None
 
 
 async def read(memory: OpenMemory, place: Place) -> Document:
@@ -67,51 +71,94 @@ async def read(memory: OpenMemory, place: Place) -> Document:
 
 
 def present(memory: OpenMemory, stored: WorkingDocument) -> Document:
-    """A stored document as callers see it; one that was never written is what a new one starts with."""
+    """A stored document as callers see it; one that was never written is what a new one starts with.
+
+    Where a Memory changed from a template to a schema, text of before stays text until the next change replaces it.
+    """
     working = memory.definition.spec.options.working_memory
     form: Format = "schema" if working.schema is not None else "template"
     if stored.version == 0:
         return Document(_initial(memory, form), form, working.scope, 0, None)
-    content = stored.content.decode() if form == "template" else msgspec.json.decode(stored.content)
+    content: Any = stored.content.decode(errors="replace")
+    if form == "schema":
+        content, form = _decoded(content)
     return Document(content, form, working.scope, stored.version, stored.updated_at)
 
 
-async def replace(memory: OpenMemory, place: Place, content: object, if_match: int | None) -> Document:
+async def replace(memory: OpenMemory, place: Place, content: object, guard: Guard) -> Document:
     """Store a whole document, redacted. Raises `invalid_field` for content of the other kind, `version_mismatch`."""
     form = _form(memory, place)
     desk = privacy.desk(memory)
-    await _store(memory, place, _encoded(memory, form, desk.data(content, "/content")), if_match)
-    return dataclasses.replace(await read(memory, place), redacted=desk.redacted)
+    content = desk.data(content, "/content")
+    raw = _encoded(memory, form, content)
+    seen = await _seen(memory, place, guard)
+    outcome = settle(await _store(memory, place, raw, seen, Writing(guard.dry_run, guard.key)))
+    return _changed(place, form, content, desk.cleaned(outcome, guard))
 
 
-async def merge(memory: OpenMemory, place: Place, content: object, if_match: int | None) -> Document:
-    """Merge into a schema document. Raises `not_mergeable` for a template, `busy` when others keep writing."""
+async def merge(memory: OpenMemory, place: Place, content: object, guard: Guard) -> Document:
+    """Merge into a schema document. Raises `not_mergeable` for a template, `busy` when others keep writing.
+
+    A replay answers content None where the document has changed too much since, or is gone, to know it still.
+    """
     if _form(memory, place) == "template":
         raise Refused("not_mergeable", "a template document is text: replace it with PUT")
     if not isinstance(content, dict):
         raise _wrong_kind("must be an object: the members to change, null to remove one")
     desk = privacy.desk(memory)
-    content = desk.data(content, "/content")
+    change = desk.data(content, "/content")
+    if guard.key is not None and not guard.dry_run and (before := await memory.store.answered(guard.key)) is not None:
+        return await _again(memory, place, desk.cleaned(settle(before), guard))
     for _ in range(ATTEMPTS):
         now = await read(memory, place)
-        if if_match is not None and now.version != if_match:
-            raise Refused("version_mismatch", f"it is at version {now.version} now", version=now.version)
-        try:
-            await _store(memory, place, _encoded(memory, "schema", documents.merged(now.content, content)), now.version)
-        except Refused as refusal:
-            if refusal.code != "version_mismatch" or if_match is not None:
-                raise
-        else:
-            return dataclasses.replace(await read(memory, place), redacted=desk.redacted)
+        _check_version(now, guard)
+        merged = documents.merged(now.content, change)
+        raw = _encoded(memory, "schema", merged)
+        outcome = await _store(memory, place, raw, now.version, Writing(guard.dry_run, guard.key, keep=True))
+        if outcome.code == "version_mismatch" and guard.if_match is None:
+            continue
+        cleaned = desk.cleaned(settle(outcome), guard)
+        return await _again(memory, place, cleaned) if outcome.replayed else _changed(place, "schema", merged, cleaned)
     raise Refused("busy", "others keep changing this document; try again")
 
 
-async def delete(memory: OpenMemory, place: Place, if_match: int | None) -> bool:
-    """Remove the document; True when there was one."""
+async def delete(memory: OpenMemory, place: Place, guard: Guard) -> Outcome:
+    """Remove the document; the outcome says whether there was one (`deleted`)."""
     _form(memory, place)
-    stored = await memory.store.working(thread=place.thread, owner=place.owner)
-    await _store(memory, place, None, if_match)
-    return stored.version > 0
+    return settle(await _store(memory, place, None, guard.if_match, Writing(guard.dry_run, guard.key)))
+
+
+async def _seen(memory: OpenMemory, place: Place, guard: Guard) -> int | None:
+    """The version that the document must have: none where it must be absent. Raises `version_mismatch`."""
+    if guard.if_absent and guard.if_match:
+        now = await read(memory, place)
+        settle(Outcome("version_mismatch", version=now.version))
+    return 0 if guard.if_absent else guard.if_match
+
+
+def _check_version(now: Document, guard: Guard) -> None:
+    if guard.if_match is not None and now.version != guard.if_match:
+        settle(Outcome("version_mismatch", version=now.version))
+
+
+def _changed(place: Place, form: Format, content: object, outcome: Outcome) -> Document:
+    return Document(content, form, place.scope, outcome.version, outcome.updated_at, outcome)
+
+
+async def _again(memory: OpenMemory, place: Place, outcome: Outcome) -> Document:
+    """The first answer of a merge that was done before."""
+    raw = await memory.store.working_at(outcome.version, thread=place.thread, owner=place.owner)
+    content = None if raw is None else _decoded(raw.decode(errors="replace"))[0]
+    return _changed(place, "schema", content, outcome)
+
+
+def _decoded(text: str) -> tuple[Any, Format]:
+    """A stored schema document; text that a template left behind stays what it is."""
+    try:
+        content = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text, "template"
+    return (content, "schema") if isinstance(content, dict) else (text, "template")
 
 
 def _form(memory: OpenMemory, place: Place) -> Format:
@@ -156,10 +203,8 @@ def _wrong_kind(text: str) -> Refused:
     return Refused("invalid_field", f"content {text}", [Fault("/content", "invalid_field", text)])
 
 
-async def _store(memory: OpenMemory, place: Place, raw: bytes | None, if_match: int | None) -> None:
+async def _store(memory: OpenMemory, place: Place, raw: bytes | None, if_match: int | None, how: Writing) -> Outcome:
     ttl = memory.definition.spec.options.ttl.after_ms if place.owner is not None else None
-    settle(
-        await memory.store.set_working(
-            raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None
-        )
+    return await memory.store.set_working(
+        raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None, how=how
     )

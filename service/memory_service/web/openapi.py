@@ -166,7 +166,10 @@ def _responses(route: Route, schema_of: Mapping[int, Json]) -> Json:
         "content": {"application/json": {"schema": schema_of[id(route.answer)]}},
     }
     if route.guarded:
-        good["headers"]["ETag"] = {"description": "The thread's version, quoted.", "schema": {"type": "string"}}
+        good["headers"]["ETag"] = {
+            "description": "The version, quoted.",
+            "schema": {"type": "string"},
+        }
     responses: Json = {str(route.status): good}
     if route.operation == "put_thread":
         responses["201"] = {**good, "description": "Created."}

@@ -243,6 +243,7 @@ class WorkingMemoryBody(msgspec.Struct, frozen=True, kw_only=True):
     """Text for a template, an object for a schema."""
 
     content: Any
+    dry_run: DryRun = UNSET
 
 
 class BulkItem(msgspec.Struct, frozen=True, kw_only=True):

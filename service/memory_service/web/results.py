@@ -382,13 +382,18 @@ class RecalledMessage(Answer, kw_only=True):
 
 
 class WorkingMemoryAnswer(Answer, kw_only=True):
-    """A working-memory document; version 0 is the one that a new document starts with."""
+    """A working-memory document; version 0 is the one that a new document starts with.
+
+    A change answers what it wrote. A repeated merge answers content null where the document has changed too much since.
+    """
 
     content: Any
     format: Literal["template", "schema"]
     scope: Literal["thread", "owner"]
     version: int
     updated_at: str | None
+    redacted: Annotated[int | UnsetType, Meta(description="1 where a change had something replaced.")] = UNSET
+    dry_run: bool | UnsetType = UNSET
 
 
 class ContextAnswer(Answer, kw_only=True):
@@ -408,6 +413,7 @@ class WorkingMemoryDeleted(Answer, kw_only=True):
     """Whether there was a document."""
 
     deleted: bool
+    dry_run: bool | UnsetType = UNSET
 
 
 class BulkResult(Answer, kw_only=True, omit_defaults=True):

@@ -36,7 +36,7 @@ class Route:
     """One method on one path below /v1.
 
     `operation` labels metrics; `codes` are the refusals beyond those that any route may answer; `guarded` mutations
-    of a thread honour If-Match, Idempotency-Key and dry_run; `searches` honours Memory-Consistency.
+    of a thread or a document honour If-Match, Idempotency-Key and dry_run; `searches` honours Memory-Consistency.
     """
 
     method: str

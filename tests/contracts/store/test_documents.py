@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from memory_service.model.facts import WorkingDocument
 from memory_service.model.mutations import Delete, Outcome
+from memory_service.model.values import IdempotencyKey, Writing
 
 from tests.contracts.store.log import HOUR, Log
 
@@ -78,3 +79,98 @@ async def test_an_owner_s_document_lives_for_its_ttl(log: Log) -> None:
 async def test_a_document_belongs_to_a_thread_or_an_owner(log: Log, place: dict[str, str | None]) -> None:
     with pytest.raises(ValueError, match="exactly one"):
         await get(log, place)
+
+
+# --- dry runs and keys ------------------------------------------------------------------------------------------------
+
+
+def under(name: str, body: str = "body", *, keep: bool = False) -> Writing:
+    """A change under a key."""
+    return Writing(key=IdempotencyKey(name.encode().ljust(16, b"."), body.encode().ljust(8, b".")), keep=keep)
+
+
+async def change(log: Log, content: bytes | None, place: dict[str, str | None], how: Writing) -> Outcome:
+    return await log.store.set_working(content, **place, if_match=None, ttl_ms=None, how=how)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=["thread", "owner"])
+async def test_a_dry_run_answers_and_writes_nothing(log: Log, place: dict[str, str | None]) -> None:
+    tried = await change(log, b"x", place, Writing(dry_run=True))
+    assert (tried.code, tried.version, tried.updated_at, log.key_names()) == ("ok", 0, None, [])
+    first = await put(log, b"x", place)
+    before = await get(log, place)
+    again = await change(log, b"y", place, Writing(dry_run=True))
+    gone = await change(log, None, place, Writing(dry_run=True))
+
+    assert (again.version, again.updated_at) == (first.version, before.updated_at)
+    assert (gone.deleted, gone.version) == (True, first.version)
+    assert await get(log, place) == before
+
+
+@pytest.mark.parametrize("place", PLACES, ids=["thread", "owner"])
+async def test_a_key_repeats_the_first_answer_and_writes_once(log: Log, place: dict[str, str | None]) -> None:
+    first = await change(log, b"x", place, under("k"))
+    await put(log, b"newer", place)
+    again = await change(log, b"x", place, under("k"))
+
+    assert again.replayed and not first.replayed
+    assert (again.version, again.updated_at) == (first.version, first.updated_at)
+    assert (await get(log, place)).content == b"newer"
+    assert (await change(log, b"x", place, under("k", "other"))).code == "idempotency_mismatch"
+    removed = await change(log, None, place, under("d"))
+    await put(log, b"back", place)
+    assert removed.deleted and (await change(log, None, place, under("d"))).deleted
+    assert (await get(log, place)).content == b"back"
+
+
+async def test_what_was_answered_under_a_key_can_be_asked_for(log: Log) -> None:
+    how = under("k")
+    assert how.key is not None
+    assert await log.store.answered(how.key) is None
+    first = await change(log, b"x", PLACES[0], how)
+    known = await log.store.answered(how.key)
+
+    assert known is not None
+    assert (known.version, known.replayed) == (first.version, True)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=["thread", "owner"])
+async def test_the_latest_kept_contents_are_known_until_the_document_goes(
+    log: Log, place: dict[str, str | None]
+) -> None:
+    versions = [(await change(log, b"%d" % at, place, under(str(at), keep=True))).version for at in range(6)]
+    await put(log, b"plain", place)
+
+    known = [await log.store.working_at(version, **place) for version in versions]
+    assert known == [None, None, b"2", b"3", b"4", b"5"]
+    await put(log, None, place)
+    await put(log, b"anew", place)
+    assert await log.store.working_at(versions[5], **place) is None
+
+
+async def test_an_owner_s_document_does_not_outlive_its_maximum_age(log: Log) -> None:
+    short = log.with_policy(max_age_ms=80)
+    await put(short, b"x", PLACES[1], ttl=HOUR)
+    await asyncio.sleep(0.05)
+    await put(short, b"y", PLACES[1], ttl=HOUR)
+    await asyncio.sleep(0.05)
+
+    assert await get(log, PLACES[1]) == WorkingDocument()
+
+
+async def test_an_owner_s_document_that_is_never_refreshed_goes_when_it_was_to_go(log: Log) -> None:
+    never = log.with_policy(refresh="never")
+    await put(never, b"x", PLACES[1], ttl=60)
+    await put(never, b"y", PLACES[1], ttl=HOUR)
+    assert (await get(log, PLACES[1])).content == b"y"
+    await asyncio.sleep(0.08)
+
+    assert await get(log, PLACES[1]) == WorkingDocument()
+
+
+async def test_a_shorter_ttl_does_not_shorten_an_owner_s_document(log: Log) -> None:
+    await put(log, b"x", PLACES[1], ttl=HOUR)
+    await put(log, b"y", PLACES[1], ttl=30)
+    await asyncio.sleep(0.05)
+
+    assert (await get(log, PLACES[1])).content == b"y"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -34,7 +34,7 @@ from memory_service.model.mutations import (
     SetMessageTtl,
     SetTtl,
 )
-from memory_service.model.values import UNSET, Draft, Guard, Settings
+from memory_service.model.values import UNSET, Draft, Guard, IdempotencyKey, Settings
 from memory_service.policies.retention import Policy
 
 KEYED_DIGEST: Final = 14
@@ -112,7 +112,7 @@ class _Body:
 def encode(mutation: Mutation | Touch, keys: Keys) -> Operation:
     """A mutation as one operation of the script."""
     body, guard = _body(mutation), mutation.guard
-    flags, digest = body.flags, b""
+    flags, digest, asked = body.flags, b"", b""
     if guard.if_match is not None:
         flags |= _MATCH
     if guard.if_absent:
@@ -121,16 +121,14 @@ def encode(mutation: Mutation | Touch, keys: Keys) -> Operation:
         flags |= _DRY
     elif guard.key is not None:
         flags |= _KEYED
-        digest = guard.key.digest[:KEYED_DIGEST].ljust(KEYED_DIGEST, b"\0")
+        digest, asked = digests(guard.key)
     where, extras = partition(mutation.thread), len(body.extra)
     numbers = (guard.if_match or 0, *body.numbers)
     if any(numbers):
         head = _OPERATION.pack(body.kind, flags, where, body.count, extras) + _NUMBERS.pack(*numbers)
     else:
         head = _OPERATION.pack(body.kind | _SIMPLE, flags, where, body.count, extras)
-    if guard.key is not None and digest:
-        head += digest + guard.key.body[:KEYED_BODY].ljust(KEYED_BODY, b"\0")
-    head += body.drafts
+    head += digest + asked + body.drafts
     return Operation(keys.header(mutation.thread), head, body.extra, digest, len(head) + sum(map(len, body.extra)))
 
 
@@ -238,6 +236,19 @@ def _draft(draft: Draft) -> bytes:
     if draft.ttl_ms is not None:
         return _DRAFT.pack(kind | _TTL, draft.tokens, draft.ttl_ms)
     return _DRAFT.pack(kind, draft.tokens, draft.expires_at or 0)
+
+
+def decode_document_outcome(raw: bytes, epoch: str, policy: Policy) -> Outcome:
+    """What a change of a document decided; where it was decided there, the time of writing is behind it."""
+    outcome = decode_outcome(raw, epoch, policy)
+    assert isinstance(outcome, Outcome), "only a batch has an error of one operation"
+    written = int.from_bytes(raw[_OUTCOME.size :], "little") if len(raw) == _OUTCOME.size + 8 else 0
+    return replace(outcome, updated_at=written or None)
+
+
+def digests(key: IdempotencyKey) -> tuple[bytes, bytes]:
+    """What is kept of a key: who asked, and what."""
+    return key.digest[:KEYED_DIGEST].ljust(KEYED_DIGEST, b"\0"), key.body[:KEYED_BODY].ljust(KEYED_BODY, b"\0")
 
 
 def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Outcome | Unavailable:

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from memory_service.adapters.redis.codec import KEYED_BODY, KEYED_DIGEST
-from memory_service.keys import IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KINDS
+from memory_service.keys import DOCUMENT_ANSWERS, IDEMPOTENCY_BUCKET_MS, IDEMPOTENCY_KEPT_MS, KINDS
 from memory_service.model.mutations import CODES
 from memory_service.model.values import PARTITIONS
 
@@ -30,7 +30,8 @@ _ROWS: Final = (
 )
 PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "mutate": (*_CORE, ("general", (*_STORED, *_ROWS)), "mutate"),
-    "document": (*_THREADS, *_WRITE, "burial()", "document"),
+    "document": (*_THREADS, *_WRITE, "burial()", "idempotency()", "document"),
+    "answered": ("base", "memory", "idempotency()", "answered"),
     "reap": (*_THREADS, "accesses", *_WRITE, "find()", "burial()", "purge()", "reap"),
     "forget": (*_THREADS, "memory", "outbox", "ended", "burial()", "forget"),
     "enqueue": (*_THREADS, "memory", "enqueue"),
@@ -61,6 +62,7 @@ _CONSTANTS: Final[dict[str, str | int]] = {
     "N_partitions": PARTITIONS,
     "N_bucket": IDEMPOTENCY_BUCKET_MS,
     "N_kept": IDEMPOTENCY_KEPT_MS,
+    "N_answers": DOCUMENT_ANSWERS,
     "N_digest": KEYED_DIGEST,
     "N_body": KEYED_BODY,
 }

@@ -12,7 +12,7 @@ from memory_service.adapters.redis.accesses import Accesses
 from memory_service.adapters.redis.archive import Archive
 from memory_service.adapters.redis.batching import Batcher
 from memory_service.adapters.redis.connection import Argument, Connection
-from memory_service.adapters.redis.documents import Documents
+from memory_service.adapters.redis.documents import Documents, document_of
 from memory_service.adapters.redis.headers import decode_header
 from memory_service.adapters.redis.listing import Lister
 from memory_service.adapters.redis.owners import Owners
@@ -37,7 +37,7 @@ from memory_service.model.facts import (
 )
 from memory_service.model.mutations import Append, Mutation, Outcome
 from memory_service.model.search import Audience, Candidate, Checked
-from memory_service.model.values import Draft
+from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Writing
 from memory_service.policies.retention import Policy, would_move
 
 T = TypeVar("T")
@@ -113,13 +113,29 @@ class RedisThreadStore:
 
     async def working(self, *, thread: str | None, owner: str | None) -> WorkingDocument:
         """The working-memory document of a thread or an owner."""
-        return await self._documents.get(thread=thread, owner=owner)
+        return await self._documents.get(document_of(thread, owner))
 
     async def set_working(
-        self, content: bytes | None, *, thread: str | None, owner: str | None, if_match: int | None, ttl_ms: int | None
+        self,
+        content: bytes | None,
+        *,
+        thread: str | None,
+        owner: str | None,
+        if_match: int | None,
+        ttl_ms: int | None,
+        how: Writing = PLAINLY,
     ) -> Outcome:
         """Replace or delete (content None) that document."""
-        return await self._documents.set(content, thread=thread, owner=owner, if_match=if_match, ttl_ms=ttl_ms)
+        place = document_of(thread, owner)
+        return await self._documents.set(content, place, if_match=if_match, ttl_ms=ttl_ms, how=how)
+
+    async def answered(self, key: IdempotencyKey) -> Outcome | None:
+        """What was answered under a key, None when nothing was."""
+        return await self._documents.answered(key)
+
+    async def working_at(self, version: int, *, thread: str | None, owner: str | None) -> bytes | None:
+        """That document's content at a version that a keyed change gave it."""
+        return await self._documents.at(version, document_of(thread, owner))
 
     async def owners(self, *, after: str | None, limit: int) -> tuple[list[Owner], bool]:
         """A page of the memory's owners in order of name, and whether there are more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from memory_service.operations import moments, working_memory
 from memory_service.operations.working_memory import Document, Place
 from memory_service.web import answers, requests, results
@@ -24,34 +26,48 @@ def shown(document: Document) -> results.WorkingMemoryAnswer:
     )
 
 
-def _reply(document: Document) -> Reply:
-    reply = answers.ok(shown(document))
-    reply.headers.append((b"etag", b'"%d"' % document.version))
-    return reply
-
-
 async def read(call: Call, service: Service) -> Reply:
     """GET working memory."""
-    return _reply(await working_memory.read(call.opened, _place(call)))
+    document = await working_memory.read(call.opened, _place(call))
+    reply = answers.ok(shown(document))
+    reply.headers.append(_etag(document.version))
+    return reply
 
 
 async def replace(call: Call, service: Service) -> Reply:
     """PUT working memory."""
     body: requests.WorkingMemoryBody = call.body
-    document = await working_memory.replace(call.opened, _place(call), body.content, call.if_match)
-    service.metrics.cleaned(call.params["memory"], document.redacted)
-    return _reply(document)
+    return _changed(call, await working_memory.replace(call.opened, _place(call), body.content, answers.guard(call)))
 
 
 async def merge(call: Call, service: Service) -> Reply:
     """PATCH working memory."""
     body: requests.WorkingMemoryBody = call.body
-    document = await working_memory.merge(call.opened, _place(call), body.content, call.if_match)
-    service.metrics.cleaned(call.params["memory"], document.redacted)
-    return _reply(document)
+    return _changed(call, await working_memory.merge(call.opened, _place(call), body.content, answers.guard(call)))
 
 
 async def delete(call: Call, service: Service) -> Reply:
     """DELETE working memory."""
-    deleted = await working_memory.delete(call.opened, _place(call), call.if_match)
-    return answers.ok(results.WorkingMemoryDeleted(deleted=deleted))
+    outcome = await working_memory.delete(call.opened, _place(call), answers.guard(call))
+    dry = answers.dry_run(call)
+    reply = answers.ok(results.WorkingMemoryDeleted(deleted=outcome.deleted, dry_run=True if dry else msgspec.UNSET))
+    reply.headers += answers.trail(outcome, dry)
+    call.outcomes.append(outcome)
+    return reply
+
+
+def _changed(call: Call, document: Document) -> Reply:
+    """The answer of a change: the document as it left it, its version, and whether this is a replay."""
+    outcome, dry, answer = document.outcome, answers.dry_run(call), shown(document)
+    assert outcome is not None, "a change has an outcome"
+    answer.redacted = answers.redacted(outcome)
+    if dry:
+        answer.dry_run = True
+    reply = answers.ok(answer)
+    reply.headers += [_etag(document.version), *answers.trail(outcome, dry)]
+    call.outcomes.append(outcome)
+    return reply
+
+
+def _etag(version: int) -> tuple[bytes, bytes]:
+    return b"etag", b'"%d"' % version

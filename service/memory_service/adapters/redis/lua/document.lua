@@ -1,18 +1,42 @@
 -- Sets or deletes a working-memory document, of a thread (which is created when absent) or of an owner.
--- KEYS: the memory. ARGV: run id and epoch, policy, 'thread' or 'owner', its name, partition, version seen or -1,
--- ttl of an owner's document in ms (0 none), '1' and the content to set or '0' to delete.
+-- KEYS: the memory. ARGV: run id and epoch, policy, digest of the key or '', 'thread' or 'owner', its name, partition,
+-- version seen or -1, ttl of an owner's document in ms (0 none), flags, digest of the body, the content to set.
+-- Answers the epoch and the outcome, with the document's time of writing behind it.
 
-local OF_THREAD, name, partition, seen, ttl = ARGV[3] == 'thread', ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local deleting, content = ARGV[8] == '0', ARGV[9]
+local DELETE, DRY, KEEP = 1, 2, 4
+local DIGEST, OF_THREAD, name, partition, seen, ttl = ARGV[3], ARGV[4] == 'thread', ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local how, body, content = tonumber(ARGV[9]), ARGV[10], ARGV[11]
+local deleting, dry = band(how, DELETE) ~= 0, band(how, DRY) ~= 0
+local keyed = DIGEST ~= '' and idempotency()
 
 -- `version` is the document's own; the rest of the answer is the thread's, where there is one.
-local function answer(code, flags, version, h)
+local function answer(code, flags, version, h, written)
   return pack(OUTCOME, code, flags, version, mem.pos, h and h.g or 0, 0, 0, 0, 0, h and expiry(h) or 0)
+    .. pack('<I8', written or 0)
 end
 
 local function present(key) return tonumber(call('HGET', key, 'version') or 0) end
 
-local function write(key, version) call('HSET', key, 'content', content, 'version', version, 'updated', now) end
+local function written_at(key) return tonumber(call('HGET', key, 'updated') or 0) end
+
+-- A merge that may be asked for again keeps what it answered, with the document and the last few of its kind: an answer
+-- kept anywhere else would outlive the document.
+local function write(key, version)
+  call('HSET', key, 'content', content, 'version', version, 'updated', now)
+  if band(how, KEEP) ~= 0 then
+    local turn = call('HINCRBY', key, 'turn', 1)
+    call('HSET', key, 'r' .. turn % N_answers, pack('<I6', version) .. content)
+  end
+end
+
+-- An owner's document expires as a thread does: a refresh never shortens, and never passes the maximum age.
+local function expire(key, had)
+  local created = call('HSETNX', key, 'created', now) == 1 and now or tonumber(call('HGET', key, 'created'))
+  local at = bounded({created = created}, ttl > 0 and now + ttl or 0)
+  if had > 0 and REFRESH == REFRESH_NEVER then return end
+  if at == 0 then return call('PERSIST', key) end
+  call('PEXPIREAT', key, math.max(at, had, now + 1))
+end
 
 local function of_owner(owner)
   local key = T .. K_owner_document .. owner
@@ -20,15 +44,18 @@ local function of_owner(owner)
   if seen >= 0 and seen ~= version then return answer(C_version_mismatch, 0, version) end
   if deleting then
     if version == 0 then return answer(C_ok, 0, 0) end
+    if dry then return answer(C_ok, CHANGED + DELETED, version) end
     call('UNLINK', key)
     if call('EXISTS', T .. K_owned .. owner) == 0 then call('ZREM', T .. K_owners, owner) end
     return answer(C_ok, CHANGED + DELETED, next_pos())
   end
+  if dry then return answer(C_ok, CHANGED, version, nil, written_at(key)) end
+  local had = call('PEXPIRETIME', key)
   version = next_pos()
   write(key, version)
-  if ttl > 0 then call('PEXPIRE', key, ttl) else call('PERSIST', key) end
+  expire(key, had)
   call('ZADD', T .. K_owners, 0, owner)
-  return answer(C_ok, CHANGED, version)
+  return answer(C_ok, CHANGED, version, nil, now)
 end
 
 local function forget(h, thread, key)
@@ -47,12 +74,14 @@ local function of_thread(thread)
   if seen >= 0 and seen ~= version then return answer(C_version_mismatch, 0, version, h) end
   if deleting then
     if version == 0 then return answer(C_ok, 0, 0, h) end
+    if dry then return answer(C_ok, CHANGED + DELETED, version, h) end
     return forget(h, thread, key)
   end
   local created = not h
   if created and THREAD_QUOTA > 0 and mem.threads + (dead and 0 or 1) > THREAD_QUOTA then
     return over_quota(nil, 1, mem.threads, THREAD_QUOTA)
   end
+  if dry then return answer(C_ok, CHANGED + (created and CREATED or 0), version, h, version > 0 and written_at(key) or 0) end
   h = h or newborn(partition)
   local moved = created or refresh(h)
   local pos = next_pos()
@@ -66,9 +95,14 @@ local function of_thread(thread)
   write(key, pos)
   if created then enter(h, thread) end
   if moved then spread(h, thread) else stamp(h, key) end
-  return answer(C_ok, CHANGED + (created and CREATED or 0), pos, h)
+  return answer(C_ok, CHANGED + (created and CREATED or 0), pos, h, now)
 end
 
-local reply = OF_THREAD and of_thread(name) or not OF_THREAD and of_owner(name)
+local reply = keyed and keyed.replay(DIGEST, body)
+if not reply then
+  if OF_THREAD then reply = of_thread(name) else reply = of_owner(name) end
+  if keyed then keyed.record(DIGEST, body, reply) end
+end
 save_memory()
+if keyed then keyed.save() end
 return {mem.epoch, reply}
