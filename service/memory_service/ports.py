@@ -277,3 +277,7 @@ class VectorWriter(VectorIndex, Protocol):
     async def scroll(self, *, cursor: str | None, most: int) -> tuple[list[Candidate], str | None]:
         """A page of the candidates that have points, and where the next one starts (None at the end)."""
         ...
+
+    async def present(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those of some candidates that have points."""
+        ...

@@ -27,11 +27,15 @@ def main() -> int:
     parser.add_argument("--patience", type=float, default=90, help="Seconds to converge after the last answer.")
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="A run each.")
     parser.add_argument("--server", choices=["valkey", "redis"], default="valkey", help="Which server keeps the log.")
+    parser.add_argument("--fsync", choices=["always", "everysec"], default="always", help="When that is synced.")
     parser.add_argument("--keep", type=Path, help="Folder for data and logs, kept; a temporary one if absent.")
     told = parser.parse_args()
     failed = False
     for seed in told.seed:
-        plan = Plan(seed, told.appends, told.seconds, told.between, told.patience, told.server)
+        plan = Plan(
+            seed, appends=told.appends, seconds=told.seconds, between=told.between, patience=told.patience,
+            server=told.server, fsync=told.fsync,
+        )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
             folder = Path(temporary) if told.keep is None else told.keep / f"seed-{seed}"
             folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +63,7 @@ def table(report: Report) -> Table:
         "audit": f"{verdict.orphans} orphans, {verdict.missing} missing",
         "faults": str(len(report.faults)),
     }
-    shown = Table(title=f"seed {report.plan.seed}, {report.plan.server}, AOF always", show_header=False)
+    shown = Table(title=f"seed {report.plan.seed}, {report.plan.server}, AOF {report.plan.fsync}", show_header=False)
     for name, value in rows.items():
         shown.add_row(name, value)
     return shown

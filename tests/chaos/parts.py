@@ -109,9 +109,9 @@ def headers() -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, *, server: str = "valkey") -> Iterator[Stage]:
+def running(folder: Path, *, server: str = "valkey", fsync: str = "always") -> Iterator[Stage]:
     """All parts started on new data in `folder`; gone afterwards. `server` is valkey or redis."""
-    stage = _plan(folder, server)
+    stage = _plan(folder, server, fsync)
     stage.start()
     try:
         yield stage
@@ -120,12 +120,12 @@ def running(folder: Path, *, server: str = "valkey") -> Iterator[Stage]:
             part.kill()
 
 
-def _plan(folder: Path, server: str) -> Stage:
+def _plan(folder: Path, server: str, fsync: str) -> Stage:
     _write_settings(folder)
     redis, vectors = folder / "redis.sock", f"127.0.0.1:{_port()}"
     shared = ["--memory", f"{folder}/definitions", "--credentials", f"{folder}/credentials", "--tenant", TENANT]
     shared += ["--redis", f"unix://{redis}", "--qdrant", f"http://{vectors}"]
-    parts = [_redis(folder, redis, server)]
+    parts = [_redis(folder, redis, server, fsync)]
     argv = [sys.executable, "-m", "memory_vectors", "--listen", vectors, "--storage", f"{folder}/vectors"]
     parts.append(Part("vectors", argv, folder / "vectors.log", {"QDRANT__SERVICE__API_KEY": API_KEY}))
     services = []
@@ -140,13 +140,13 @@ def _plan(folder: Path, server: str) -> Stage:
     return Stage(folder, {part.name: part for part in parts}, services, f"http://{vectors}")
 
 
-def _redis(folder: Path, path: Path, server: str) -> Part:
+def _redis(folder: Path, path: Path, server: str, fsync: str) -> Part:
     binary = binaries()[server]
     assert binary is not None, f"there is no {server}-server on this machine"
     (folder / "redis").mkdir()
     argv = [binary, "--port", "0", "--unixsocket", str(path), "--dir", f"{folder}/redis", "--save", ""]
     argv += ["--aclfile", f"{folder}/users.acl", "--maxmemory-policy", "noeviction"]
-    return Part("redis", [*argv, "--appendonly", "yes", "--appendfsync", "always"], folder / "redis.log")
+    return Part("redis", [*argv, "--appendonly", "yes", "--appendfsync", fsync], folder / "redis.log")
 
 
 def _write_settings(folder: Path) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.errors import Unavailable
 from memory_service.model.outbox import Audit
-from memory_service.model.search import Removals
+from memory_service.model.search import Candidate, Removals
 from memory_service.worker.keeper import Keeper, enqueue_thread
 from memory_service.worker.lease import UPKEEP, Lease, LeaseLost
 from memory_service.worker.subject import Subject
@@ -24,7 +25,7 @@ PAGE: Final = 256
 PACE_SECONDS: Final = 0.05
 """Pause between two pages, so that an audit is never the load."""
 SETTLE_SECONDS: Final = 30.0
-"""How long the outbox may take to be empty before messages count as missing."""
+"""How long an audit waits for the outbox: for deletions in all, then before messages count as missing."""
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Auditor:
         self._keeper = keeper
         self._index = QdrantIndex(subject.vectors, subject.tenant, subject.id)
         self._pace = pace
+        self._settled_by = 0.0
 
     async def run(self) -> None:
         """Audit until cancelled; what is away is met again next time."""
@@ -60,6 +62,7 @@ class Auditor:
         subject = self._subject
         await self._keeper.targets()
         async with Lease(subject.outbox, UPKEEP, subject.token, subject.clock) as lease:
+            self._settled_by = subject.clock() + SETTLE_SECONDS
             points, orphans = await self._orphans(lease)
             threads, missing = await self._missing(lease)
         subject.metrics.series("memory_orphan_vectors", subject.id).set(orphans)
@@ -68,7 +71,7 @@ class Auditor:
         return Audit(threads, points, orphans, missing)
 
     async def _orphans(self, lease: Lease) -> tuple[int, int]:
-        """Points in all and those whose message is gone for ever: ids are never used again, so deleting is safe."""
+        """Points in all and those left behind. What has no message goes: ids are never used again, so that is safe."""
         points = orphans = 0
         cursor: str | None = None
         while True:
@@ -77,19 +80,32 @@ class Auditor:
             alive = await self._subject.outbox.texts(page)
             dead = tuple(candidate for candidate, text in zip(page, alive, strict=True) if text is None)
             if dead:
+                orphans += await self._left_behind(lease, dead)
                 await self._index.remove(Removals(candidates=dead))
             points += len(page)
-            orphans += len(dead)
             if cursor is None:
                 return points, orphans
             await asyncio.sleep(self._pace)
+
+    async def _left_behind(self, lease: Lease, dead: Sequence[Candidate]) -> int:
+        """How many of these points are there although every deletion written so far was carried out.
+
+        While the worker is behind they count as on their way out, not as orphans.
+        """
+        pos = (await self._subject.store.totals()).pos
+        while not await self._subject.store.indexed(pos):
+            if self._subject.clock() > self._settled_by:
+                return 0
+            await lease.keep()
+            await asyncio.sleep(0.1)
+        return len(await self._index.present(dead))
 
     async def _missing(self, lease: Lease) -> tuple[int, int]:
         """Threads compared, and messages enqueued because their thread has too few points.
 
         No message has two points and no point is an orphan any more, so equal sums say that every thread is complete.
         """
-        if (compared := await self._complete()) is not None:
+        if (compared := await self._complete(lease)) is not None:
             return compared, 0
         threads = missing = 0
         async for facts in self._subject.outbox.walk(most=PAGE):
@@ -100,7 +116,7 @@ class Auditor:
             await asyncio.sleep(self._pace / 10)
         return threads, missing
 
-    async def _complete(self) -> int | None:
+    async def _complete(self, lease: Lease) -> int | None:
         """How many threads there are if there are as many points as messages, once the outbox has been emptied."""
         subject = self._subject
         deadline = subject.clock() + SETTLE_SECONDS
@@ -110,6 +126,7 @@ class Auditor:
                 return totals.threads
             if totals.outbox_depth == 0 or subject.clock() > deadline:
                 return None
+            await lease.keep()
             await asyncio.sleep(0.2)
 
     async def _lacks(self, thread: str) -> bool:

@@ -156,6 +156,13 @@ async def test_scrolling_meets_every_point_once(index: QdrantIndex) -> None:
     assert sorted(seen) == list(range(1, 26))
 
 
+async def test_what_is_present_is_told_of_any_number(index: QdrantIndex) -> None:
+    await index.upsert([point("a", 1, seq) for seq in range(1, 301)])
+    asked = [Candidate("a", 1, seq) for seq in range(300, 600)]
+    assert await index.present(asked) == [Candidate("a", 1, 300)]
+    assert await index.present([]) == []
+
+
 async def test_a_memory_without_collection_says_so(store: VectorStore) -> None:
     with pytest.raises(NotThere):
         await QdrantIndex(store, "local", "nobody").ping()

@@ -66,6 +66,18 @@ async def test_messages_on_their_way_are_not_missing(rig: Rig, auditor: Auditor)
         assert (await audit).missing == 0
 
 
+async def test_points_on_their_way_out_are_no_orphans(rig: Rig, auditor: Auditor) -> None:
+    async with rig.working():
+        await rig.say("t", "one", "two")
+        await rig.indexed()
+    await rig.forget("t")
+    audit = asyncio.create_task(auditor.audit())
+    await asyncio.sleep(0.3)
+    async with rig.working():
+        assert await audit == Audit(points=2)
+    assert await index(rig).count() == 0
+
+
 async def test_one_worker_audits_at_a_time(rig: Rig, auditor: Auditor) -> None:
     await Keeper(rig.subject).targets()
     await rig.subject.outbox.lease(UPKEEP, "somebody else", ttl_ms=5_000)

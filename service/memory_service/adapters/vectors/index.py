@@ -107,6 +107,16 @@ class QdrantIndex:
         answer = await self._store.call("POST", f"{self._path}/points/scroll", body)
         return [points.candidate(each["payload"]) for each in answer["points"]], answer.get("next_page_offset")
 
+    async def present(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """One call asks for up to UPSERTED of them."""
+        found: list[Candidate] = []
+        for at in range(0, len(candidates), UPSERTED):
+            ids = [self._id(each.incarnation, each.seq) for each in candidates[at : at + UPSERTED]]
+            body = {"ids": ids, "with_payload": points.PROPOSAL_FIELDS, "with_vector": False}
+            answer = await self._store.call("POST", f"{self._path}/points", body)
+            found += [points.candidate(each["payload"]) for each in answer]
+        return found
+
     def _id(self, incarnation: int, seq: int) -> str:
         return points.point_id(self._tenant, self._memory_id, incarnation, seq)
 
