@@ -29,7 +29,7 @@ async def run(route: Route, call: Call, service: Service) -> Reply:
         await _within_rate(call)
     _check_accept(call)
     faults: list[Fault] = []
-    read_headers(call, faults)
+    read_headers(call, route, faults)
     call.query = _query(route, call, faults)
     raw = b""
     if route.body is not None:

@@ -137,7 +137,7 @@ def _parameters(route: Route) -> list[Json]:
         for name in (part[1:-1] for part in route.path.split("/") if part.startswith("{"))
     ]
     names = []
-    if route.guarded or "version_mismatch" in route.codes:
+    if route.versioned:
         names.append("If-Match")
     if route.guarded and route.method == "PUT":
         names.append("If-None-Match")

@@ -14,6 +14,7 @@ from memory_service.model.values import IdempotencyKey
 
 if TYPE_CHECKING:
     from memory_service.web.call import Call
+    from memory_service.web.route import Route
 
 _ETAG: Final = re.compile(rb'"([0-9]{1,16})"')
 _KEY: Final = re.compile(rb'"([\x20-\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e][\x20-\x7e]{0,254})')
@@ -25,7 +26,7 @@ SINGLE: Final = (
 _NAMES: Final = {name: "-".join(part.capitalize() for part in name.decode().split("-")) for name in SINGLE}
 
 
-def read_headers(call: Call, faults: list[Fault]) -> None:
+def read_headers(call: Call, route: Route, faults: list[Fault]) -> None:
     """Set the call's `if_match`, `if_absent` and `position`; the idempotency key needs the body too (see `key_of`)."""
     headers = call.headers
     if call.repeated:
@@ -37,9 +38,16 @@ def read_headers(call: Call, faults: list[Fault]) -> None:
             call.if_match = int(match[1])
         else:
             _fault(faults, b"if-match", 'must be one version in quotes, as ETag gave it, such as "42"')
-    if (value := headers.get(b"if-none-match")) is not None and call.method == "PUT":
+        if not route.versioned:
+            _fault(
+                faults, b"if-match", "belongs to the change of one thread; where several change, say expected_version"
+            )
+    # A client that cached an answer may say what it has when it reads again; it gets the answer anew.
+    if (value := headers.get(b"if-none-match")) is not None and call.method not in ("GET", "HEAD"):
         call.if_absent = value == b"*"
-        if not call.if_absent:
+        if not (route.guarded and route.method == "PUT"):
+            _fault(faults, b"if-none-match", "belongs to PUT of a thread or of its messages")
+        elif not call.if_absent:
             _fault(faults, b"if-none-match", "must be *: create only")
     if (value := headers.get(b"memory-consistency")) is not None:
         if match := _POSITION.fullmatch(value):

@@ -51,3 +51,8 @@ class Route:
     guarded: bool = False
     searches: bool = False
     status: int = 200
+
+    @property
+    def versioned(self) -> bool:
+        """Whether it honours If-Match: it changes one thread, or one working-memory document."""
+        return self.guarded or (self.method != "GET" and self.path.endswith("/working-memory"))

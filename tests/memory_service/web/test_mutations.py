@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from memory_service.web.route import Route
+from memory_service.web.routes import ROUTES
 
 from tests.memory_service.web.harness import Api, problem
 
@@ -192,3 +194,32 @@ async def test_bulk_lists_the_faults_of_all_items(api: Api) -> None:
         "/items/1/messages/0/content",
         "/items/1/x",
     ]
+
+
+def filled(route: Route) -> str:
+    """A route's path, with something in each of its places."""
+    return "/v1" + route.path.format(memory="support", thread="t", owner="ann", id="1-1")
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if not route.versioned], ids=lambda route: route.operation)
+async def test_a_route_that_changes_no_single_thread_refuses_if_match(api: Api, route: Route) -> None:
+    answer = await api.ask(route.method, filled(route), headers={"If-Match": '"1"'})
+    document = problem(answer, 400, "invalid_header")
+    assert document["errors"][0]["path"] == "header:If-Match"
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if route.method != "GET" and not (route.guarded and route.method == "PUT")],
+    ids=lambda route: f"{route.method} {route.operation}",
+)
+async def test_only_a_put_can_insist_on_creating(api: Api, route: Route) -> None:
+    answer = await api.ask(route.method, filled(route), headers={"If-None-Match": "*"})
+    document = problem(answer, 400, "invalid_header")
+    assert document["errors"][0]["path"] == "header:If-None-Match"
+
+
+async def test_a_reader_may_say_what_it_has_and_gets_the_answer_anew(api: Api) -> None:
+    version = (await api.append("t", "a"))["version"]
+    answer = await api.ask("GET", "threads/t/messages", headers={"If-None-Match": f'"{version}"'})
+    assert (answer.status_code, answer.headers["etag"]) == (200, f'"{version}"')
