@@ -38,6 +38,12 @@ SERVICE: Final = (
     Family("memory_operations_total", "counter", ("memory", "operation", "outcome"), "Operations by outcome."),
     Family("memory_operation_duration_seconds", "histogram", ("operation",), "From a request's headers to its answer."),
     Family("memory_health", "gauge", ("memory", "component"), "A part of a memory: 1 ok, 0.5 degraded, 0 failed."),
+    Family(
+        "memory_circuit_state",
+        "gauge",
+        ("memory", "component"),
+        "Whether this instance asks a part: 0 closed, 1 open (it fails at once), 0.5 half-open (it tries again).",
+    ),
     Family("memory_threads", "gauge", _M, "Living threads."),
     Family("memory_messages", "gauge", _M, "Living messages."),
     Family("memory_threads_expiring", "gauge", ("memory", "within"), "Threads that expire within 1h, 24h or 7d."),
@@ -81,6 +87,7 @@ WORKER: Final = (
 )
 
 WITHIN: Final = ("1h", "24h", "7d")
+_CIRCUIT: Final = {"closed": 0.0, "half-open": 0.5, "open": 1.0}
 _HEALTH: Final = {"ok": 1.0, "degraded": 0.5, "failed": 0.0}
 
 
@@ -172,6 +179,10 @@ class Metrics(Families):
     def healthy(self, memory: str, component: str, status: str) -> None:
         """What a part of a memory answered."""
         self.series("memory_health", memory, component).set(_HEALTH[status])
+
+    def circuit(self, memory: str, component: str, state: str) -> None:
+        """Whether a part is asked at all."""
+        self.series("memory_circuit_state", memory, component).set(_CIRCUIT[state])
 
     def totals(self, memory: str, now: Totals) -> None:
         """A memory in numbers: what lives, when it ends, and what the vector store has yet to learn or could not."""

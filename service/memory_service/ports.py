@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import (
+    Circuit,
     Facts,
     Forgotten,
     MessagePage,
@@ -42,6 +43,11 @@ class Clock(Protocol):
 
 class ThreadStore(Protocol):
     """One memory's log: threads and their messages. Bound to one memory and its current options."""
+
+    @property
+    def circuit(self) -> Circuit:
+        """Whether this process asks Redis, fails at once, or lets one call find out."""
+        ...
 
     async def mutate(self, mutation: Mutation) -> Outcome:
         """Apply one mutation atomically. Calls of one event-loop tick are grouped into one script call."""
@@ -230,6 +236,11 @@ class Embedder(Protocol):
 class QueryEmbedder(Protocol):
     """A question to vectors, for one memory. The HTTP process asks the worker over its socket."""
 
+    @property
+    def circuit(self) -> Circuit:
+        """Whether this process asks the embedder, fails at once, or lets one call find out."""
+        ...
+
     async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
         """Never raises for an embedder that is away: the answer says what is missing and why.
 
@@ -243,6 +254,11 @@ class VectorIndex(Protocol):
 
     Raises VectorUnavailable when the store is away, refuses the key, or does not know the collection yet.
     """
+
+    @property
+    def circuit(self) -> Circuit:
+        """Whether this process asks the vector store, fails at once, or lets one call find out."""
+        ...
 
     async def search(self, what: Search) -> Proposals: ...
 

@@ -155,5 +155,7 @@ def _record(metrics: Metrics, memory_id: str, health: Health) -> None:
     """What a look at a memory means for its gauges. Without storage its numbers stay as they were."""
     for component, check in health.checks.items():
         metrics.healthy(memory_id, component, check.status)
+        if check.circuit is not None:
+            metrics.circuit(memory_id, component, check.circuit)
     if health.totals is not None:
         metrics.totals(memory_id, health.totals)

@@ -54,6 +54,7 @@ class InProcess:
 
     subject: Subject
     away: bool = False
+    circuit: str = "closed"
 
     async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
         if self.away:

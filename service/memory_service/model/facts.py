@@ -193,6 +193,10 @@ class WorkingDocument:
 Status = Literal["ok", "degraded", "failed"]
 
 
+Circuit = Literal["closed", "half-open", "open"]
+"""Whether this process asks a part (closed), fails at once (open), or lets one call find out (half-open)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """What one part of a memory answered. `reason` is a CamelCase constant of memory_crd.status."""
@@ -202,3 +206,4 @@ class Check:
     message: str = ""
     latency_ms: float | None = None
     lag_seconds: float | None = None
+    circuit: Circuit | None = None

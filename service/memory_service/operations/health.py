@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -85,7 +85,8 @@ def judge(
     totals: Totals | None,
     reported: Mapping[str, Mapping[str, Check]] | Check,
 ) -> Health:
-    """Put the answers together. Pure but for the clock. A memory without recall needs neither vectors nor embedder."""
+    """Put the answers together. A memory without recall needs neither vectors nor embedder."""
+    storage = replace(storage, circuit=memory.store.circuit)
     if not memory.definition.spec.options.semantic_recall.enabled:
         unused = Check("ok", Reason.RECALL_DISABLED, "semantic recall is switched off")
         checks = {"storage": storage, "vector": unused, "embedder": unused, "index": unused}
@@ -96,13 +97,11 @@ def judge(
         own = reported.get(memory.definition.spec.id, {})
     loading = Check("degraded", Reason.LOADING, "the worker has not reported on this memory yet")
     checks = {"storage": storage} | {part: own.get(part, loading) for part in COMPONENTS[1:]}
+    checks["vector"] = replace(checks["vector"], circuit=memory.index.circuit)
+    checks["embedder"] = replace(checks["embedder"], circuit=memory.embedder.circuit)
     if totals is not None:
-        checks["index"] = _with_lag(checks["index"], totals)
+        checks["index"] = replace(checks["index"], lag_seconds=totals.oldest_pending_ms / 1000)
     return Health(checks, memory.clock.now_ms(), totals)
-
-
-def _with_lag(check: Check, totals: Totals) -> Check:
-    return Check(check.status, check.reason, check.message, check.latency_ms, totals.oldest_pending_ms / 1000)
 
 
 async def _storage(memory: OpenMemory) -> tuple[Check, Totals | None]:

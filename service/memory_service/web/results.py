@@ -174,6 +174,12 @@ class ComponentHealth(Answer, kw_only=True, omit_defaults=True):
     latency_ms: float | None
     message: str = ""
     lag_seconds: float | UnsetType = UNSET
+    circuit: Annotated[
+        Literal["closed", "half-open", "open"] | UnsetType,
+        Meta(
+            description="open: this instance fails at once instead of waiting for the part; half-open: it tries again."
+        ),
+    ] = UNSET
 
 
 class HealthAnswer(Answer, kw_only=True):

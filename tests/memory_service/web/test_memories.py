@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from memory_service.policies.breaker import FAILURES
 from memory_service.web.auth import ApiKeys, OpenDoor
 
 from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
@@ -44,6 +45,14 @@ async def test_health_names_every_part_and_history_alone_decides_the_status(api:
     assert (storage["status"], storage["reason"]) == ("ok", "Ok")
     assert storage["latency_ms"] > 0
     assert index["lag_seconds"] == 0.0
+
+
+async def test_health_shows_which_parts_are_not_even_asked(api: Api) -> None:
+    for _ in range(FAILURES):
+        await api.ask("POST", "recall", {"query": "tea"})
+    answer = (await api.ask("GET", "health")).json()
+    states = {name: part.get("circuit") for name, part in answer["components"].items()}
+    assert states == {"storage": "closed", "vector": "closed", "embedder": "open", "index": None}
 
 
 @pytest.mark.parametrize("api", [{"semanticRecall": {"enabled": False}}], indirect=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from array import array
 from collections.abc import Mapping
 from typing import Final
@@ -16,9 +17,10 @@ import msgspec
 from memory_crd.status import Reason
 
 from memory_service.errors import EmbedderUnavailable, Refused, StorageUnavailable, Timeout, VectorUnavailable
-from memory_service.model.facts import Check
+from memory_service.model.facts import Check, Circuit
 from memory_service.model.outbox import Audit
 from memory_service.model.search import QueryVectors, SparseVector
+from memory_service.policies.breaker import Breaker
 
 QUERY_SECONDS: Final = 1.5
 """A question that takes longer to embed is asked by words instead."""
@@ -133,12 +135,20 @@ class RemoteEmbedder:
     def __init__(self, worker: WorkerSocket, memory_id: str) -> None:
         self._worker = worker
         self._memory_id = memory_id
+        self._breaker = Breaker(time.monotonic)
+        self._silence = ""
+
+    @property
+    def circuit(self) -> Circuit:
+        """The state of the way to this memory's embedder."""
+        return self._breaker.state
 
     async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
         """The question as vectors; an answer without them says why."""
-        body = msgspec.json.encode(EmbedRequest(self._memory_id, [text], meaning))
+        if not self._breaker.admit():
+            return QueryVectors(reason=Reason.UNREACHABLE, message=self._silence)
         try:
-            answer = _decode_answer(await self._worker.ask("POST", "/embed", body, seconds=QUERY_SECONDS))
+            answer = _decode_answer(await self._asked(EmbedRequest(self._memory_id, [text], meaning)))
         except EmbedderUnavailable as error:
             return QueryVectors(reason=error.reason, message=error.detail)
         except msgspec.DecodeError as error:
@@ -149,6 +159,23 @@ class RemoteEmbedder:
             reason=answer.reason,
             message=answer.message,
         )
+
+    async def _asked(self, request: EmbedRequest) -> bytes:
+        """The worker's answer; its silence is counted. Raises EmbedderUnavailable."""
+        try:
+            answer = await self._worker.ask("POST", "/embed", msgspec.json.encode(request), seconds=QUERY_SECONDS)
+        except EmbedderUnavailable as error:
+            if error.reason == Reason.UNREACHABLE:
+                self._silence = error.detail
+                self._breaker.failed()
+            else:
+                self._breaker.worked()
+            raise
+        except BaseException:
+            self._breaker.told_nothing()
+            raise
+        self._breaker.worked()
+        return answer
 
 
 def _floats(encoded: str) -> tuple[float, ...]:

@@ -25,6 +25,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from memory_service.adapters.redis import scripts
 from memory_service.adapters.redis.faults import Unsupported, lost, translate
 from memory_service.errors import StorageUnavailable, Unavailable
+from memory_service.model.facts import Circuit
 
 Argument = bytes | str | int
 Command = Sequence[Argument]
@@ -116,6 +117,11 @@ class Connection:
         self._down: Unavailable | None = None
         self._closed = False
         self.server: Server | None = None
+
+    @property
+    def circuit(self) -> Circuit:
+        """Open while Redis is away: calls fail at once then, and the connection is tried again by itself."""
+        return "closed" if self._down is None else "open"
 
     def call(self, *command: Argument, write: bool = False) -> asyncio.Future[Any]:
         """Send one command; the future has its reply. Raises (in the future) StorageUnavailable or StorageFull."""

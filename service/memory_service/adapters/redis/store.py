@@ -23,6 +23,7 @@ from memory_service.errors import StorageUnavailable
 from memory_service.keys import Keys, parse_message_id
 from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import (
+    Circuit,
     Facts,
     Forgotten,
     MessagePage,
@@ -79,6 +80,11 @@ class RedisThreadStore:
             return None
         found = await self.check([Candidate(thread, *parsed)], _EVERYONE, before=0, after=0)
         return found[0].message if found[0] is not None else None
+
+    @property
+    def circuit(self) -> Circuit:
+        """The state of the way to Redis."""
+        return self._connection.circuit
 
     async def threads(self, query: ThreadQuery) -> ThreadPage:
         """A page of the memory's threads. Raises Refused `invalid_cursor`."""

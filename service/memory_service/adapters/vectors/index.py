@@ -12,6 +12,7 @@ from memory_crd import names
 from memory_service.adapters.vectors import points
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.adapters.vectors.versions import Versions
+from memory_service.model.facts import Circuit
 from memory_service.model.search import Candidate, Point, Proposals, Removals, Search
 
 UPSERTED: Final = 256
@@ -30,6 +31,11 @@ class QdrantIndex:
         self._memory_id = memory_id
         self.collection = collection or names.collection_alias(tenant, memory_id)
         self._path = f"/collections/{quote(self.collection, safe='')}"
+
+    @property
+    def circuit(self) -> Circuit:
+        """The state of the way to the store."""
+        return self._store.breaker.state
 
     async def search(self, what: Search) -> Proposals:
         """Up to `limit` by words; by meaning those and up to `limit` nearest ones, all with their cosine."""

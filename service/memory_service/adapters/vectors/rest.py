@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import aiohttp
 import msgspec
 
 from memory_service.errors import VectorUnavailable
+from memory_service.policies.breaker import Breaker
 
 TIMEOUT_SECONDS: Final = 4.0
 """Shorter than what is left of an outbox lease when a worker dares to begin a call."""
@@ -40,25 +42,39 @@ class VectorStore:
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
         self.setting_up = asyncio.Semaphore(SETUPS)
+        self.breaker = Breaker(time.monotonic)
+        self._silence = ""
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """The `result` of a call. Raises VectorUnavailable with reason Unreachable, Unauthorized or StorageFull,
         NotThere for a 404, RefusedByStore for other 4xx.
         """
-        key = self._api_key()
-        headers = {"Content-Type": "application/json"} | ({"api-key": key} if key else {})
-        data = None if body is None else _encode(body)
-        try:
-            status, raw = await self._send(method, path, data, headers)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            detail = f"the vector store at {self.url} does not answer: {type(error).__name__}: {error}".rstrip(": ")
-            raise VectorUnavailable(detail) from error
+        status, raw = await self._answer(method, path, None if body is None else _encode(body))
         if status >= 300:
             raise _fault(status, f"{method} {path.partition('?')[0]}", raw)
         try:
             return msgspec.json.decode(raw)["result"]
         except (msgspec.DecodeError, KeyError, TypeError) as error:
             raise VectorUnavailable(f"{self.url} does not speak Qdrant's protocol: {raw[:100]!r}") from error
+
+    async def _answer(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
+        """Status and body of what the store says, if it is asked at all. Raises VectorUnavailable."""
+        key = self._api_key()
+        headers = {"Content-Type": "application/json"} | ({"api-key": key} if key else {})
+        if not self.breaker.admit():
+            raise VectorUnavailable(self._silence)
+        try:
+            answer = await self._send(method, path, data, headers)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            said = f"the vector store at {self.url} does not answer: {type(error).__name__}: {error}"
+            self._silence = said.rstrip(": ")
+            self.breaker.failed()
+            raise VectorUnavailable(self._silence) from error
+        except BaseException:
+            self.breaker.told_nothing()
+            raise
+        self.breaker.worked()
+        return answer
 
     async def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         """Status and body. Every call may be repeated, so one that met a connection just closed is, once."""

@@ -85,6 +85,7 @@ def _health(found: Health) -> results.HealthAnswer:
             latency_ms=check.latency_ms,
             message=check.message,
             lag_seconds=msgspec.UNSET if check.lag_seconds is None else check.lag_seconds,
+            circuit=msgspec.UNSET if check.circuit is None else check.circuit,
         )
         for name, check in found.checks.items()
     }
