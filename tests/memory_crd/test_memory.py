@@ -208,6 +208,17 @@ def test_an_unknown_field_is_named_with_the_known_ones() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "max_tokens", "max_context_ratio", "token_allocation", "flushing_strategy", "eviction_policy", "persistence",
+        "privacy_policy", "locking", "token_provider", "default_key_template", "circuit_breaker", "priority_keywords",
+    ],
+)  # fmt: skip
+def test_what_another_engine_calls_a_policy_is_refused_by_name(name: str) -> None:
+    assert faults_of(manifest(options={name: {}}))[f"/spec/options/{name}"].startswith("unknown field; known here: ")
+
+
 @pytest.mark.parametrize("window", [{"messages": 20}, {"tokens": 4000}, {"messages": 1, "tokens": 1}], ids=str)
 def test_a_window_has_a_size_in_messages_or_tokens(window: dict[str, int]) -> None:
     spec = Memory.parse(manifest(options={"window": window})).spec
