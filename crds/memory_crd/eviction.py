@@ -1,12 +1,14 @@
-"""`spec.options.window`: what leaves a thread for lack of room. Pure."""
+"""`spec.options.window` and `spec.options.flushing`: what leaves a thread for lack of room. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from memory_crd.fields import Rule, Setting
-from memory_crd.scalars import Integer
+from memory_crd.scalars import Choice, Integer, Number
+
+FlushType = Literal["simple_fifo", "token_aware_lru", "hybrid_summary"]
 
 TOKENS: Final = 1_000_000_000
 """Most tokens that any limit may say."""
@@ -35,4 +37,57 @@ class Window:
     tokens: Annotated[
         int | None,
         Setting("tokens", Integer(1, TOKENS), "Most tokens of a thread, system messages not counted."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flushing:
+    """Flushes that come by themselves when a thread has grown to a share of a limit."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.maxMessages) || has(self.maxTokens)",
+            message="flushing needs a limit: say maxMessages, maxTokens, or both",
+            holds=lambda flushing: "maxMessages" in flushing or "maxTokens" in flushing,
+        ),
+        Rule(
+            cel="(self.type == 'hybrid_summary') == has(self.summaryTokens)",
+            message="hybrid_summary needs summaryTokens, the size of its summaries; other types write none",
+            holds=lambda flushing: (flushing.get("type") == "hybrid_summary") == ("summaryTokens" in flushing),
+        ),
+    )
+
+    type: Annotated[
+        FlushType,
+        Setting(
+            "type",
+            Choice(("simple_fifo", "token_aware_lru", "hybrid_summary")),
+            "What leaves first: the oldest; the oldest and costliest; or the oldest, with a summary in their place.",
+        ),
+    ]
+    max_messages: Annotated[
+        int | None,
+        Setting(
+            "maxMessages",
+            Integer(1, 1_000_000),
+            "Messages of a thread, system messages not counted, of which threshold is a share.",
+        ),
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        Setting(
+            "maxTokens",
+            Integer(1, TOKENS),
+            "Tokens of a thread, system messages not counted, of which threshold is a share.",
+        ),
+    ] = None
+    threshold: Annotated[
+        float,
+        Setting(
+            "threshold", Number(0, 1, above=True), "Share of a limit from which a thread is flushed, down to half."
+        ),
+    ] = 0.8
+    summary_tokens: Annotated[
+        int | None,
+        Setting("summaryTokens", Integer(1, 65_536), "Most tokens of a summary; hybrid_summary only."),
     ] = None

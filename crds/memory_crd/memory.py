@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from memory_crd import document_schemas, names, patterns, templates
 from memory_crd.errors import InvalidMemory
-from memory_crd.eviction import Window
+from memory_crd.eviction import Flushing, Window
 from memory_crd.fields import NOTHING, Faults, JsonObject, Rule, Setting, matches, pointer
 from memory_crd.implementations import Implementation
 from memory_crd.models import Nested, Open, Shaped, read, write
@@ -21,8 +21,8 @@ from memory_crd.references import EmbedderConfig, EnvRef, SecretRef, StorageConf
 from memory_crd.scalars import Choice, Integer, Text
 
 __all__ = [
-    "Embedder", "EnvRef", "Filterable", "Limits", "Memory", "Options", "Privacy", "SecretRef", "SemanticRecall", "Spec",
-    "Storage", "Ttl", "Unsupported", "Vector", "Window", "WorkingMemory", "resolve_embedder",
+    "Embedder", "EnvRef", "Filterable", "Flushing", "Limits", "Memory", "Options", "Privacy", "SecretRef",
+    "SemanticRecall", "Spec", "Storage", "Ttl", "Unsupported", "Vector", "Window", "WorkingMemory", "resolve_embedder",
 ]  # fmt: skip
 
 ID_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$"

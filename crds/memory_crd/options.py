@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from memory_crd import patterns
-from memory_crd.eviction import Window
+from memory_crd.eviction import Flushing, Window
 from memory_crd.fields import Rule, Setting
 from memory_crd.models import Items, Nested, Open
 from memory_crd.scalars import Boolean, Choice, Duration, Integer, Number, Text
@@ -213,6 +213,14 @@ class Limits:
 class Options:
     """Behaviour of a memory; everything has a default."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!(has(self.window) && has(self.flushing))",
+            message="window and flushing exclude each other: a window is exact at every step, flushing comes in leaps",
+            holds=lambda options: not ("window" in options and "flushing" in options),
+        ),
+    )
+
     last_messages: Annotated[
         int, Setting("lastMessages", Integer(0, 1000), "How many recent messages a context has; limits no storage.")
     ] = 10
@@ -233,6 +241,10 @@ class Options:
     window: Annotated[
         Window | None,
         Setting("window", Nested(Window), "How much of a thread is kept; without it, up to limits.threadMessages."),
+    ] = None
+    flushing: Annotated[
+        Flushing | None,
+        Setting("flushing", Nested(Flushing), "When a thread is flushed by itself, and how; without it, when asked."),
     ] = None
     limits: Annotated[Limits, Setting("limits", Nested(Limits), "What is refused before anything is written.")] = field(
         default_factory=Limits

@@ -98,18 +98,24 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number in a range."""
+    """A number in a range; `above` leaves the least one out."""
 
     least: int
     most: int
+    above: bool = False
 
     def read(self, value: object, path: str, faults: Faults) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
-            return faults.add(path, f"must be a number from {self.least} to {self.most}, not {show(value)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self._holds(value):
+            range_ = f"above {self.least}, up to" if self.above else f"from {self.least} to"
+            return faults.add(path, f"must be a number {range_} {self.most}, not {show(value)}")
         return float(value)
 
+    def _holds(self, value: float) -> bool:
+        return self.least <= value <= self.most and not (self.above and value == self.least)
+
     def schema(self) -> JsonObject:
-        return {"type": "number", "minimum": self.least, "maximum": self.most}
+        exclusive = {"exclusiveMinimum": True} if self.above else {}
+        return {"type": "number", "minimum": self.least, **exclusive, "maximum": self.most}
 
     def write(self, value: float) -> float:
         return value

@@ -39,7 +39,7 @@ FULL: dict[str, Json] = {
             "workingMemory": {"enabled": True, "scope": "owner", "schema": {"type": "object", "properties": {}}},
             "ttl": {"after": "30d", "maxAge": 1000, "refresh": "read", "required": True},
             "privacy": {"redact": ["a+b", "[0-9]{3}"], "excludeRoles": ["tool"], "replacement": "***"},
-            "window": {"messages": 10, "tokens": 1000},
+            "flushing": {"type": "simple_fifo", "maxMessages": 10, "maxTokens": 1000, "threshold": 0.5},
             "limits": {"messageBytes": 10, "threadMessages": 10, "metadataKeys": 1, "threads": 1, "bytes": 1},
         },
     },

@@ -33,6 +33,8 @@ KEYWORDS = (
 def plain(node: Mapping[str, Any]) -> Json:
     """A structural schema as JSON Schema: closed where Kubernetes refuses unknown keys, `$` the very end."""
     found = {key: node[key] for key in KEYWORDS if key in node}
+    if node.get("exclusiveMinimum"):
+        found["exclusiveMinimum"] = found.pop("minimum")
     if "pattern" in found:
         found["pattern"] = re.sub(r"\$$", r"\\Z", found["pattern"])
     if node.get("x-kubernetes-int-or-string"):
@@ -62,7 +64,8 @@ CASES = {"memory": (plain(MEMORY), Spec), "tenant": (plain(TENANT), TenantSpec)}
 ONLY_RULES_SAY = (
     "exclude each other", "must hold", "must not hold", "must be {{ env", "must be an http://", "another item already",
     "can always be", "must not exceed", "a peer is either", "must be an RE2 pattern", "the replacement must not",
-    "is there already", "a window needs a size",
+    "is there already", "a window needs a size", "flushing needs a limit",
+    "hybrid_summary needs",
 )  # fmt: skip
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(max_examples=250, deadline=None)

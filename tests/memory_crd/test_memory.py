@@ -12,6 +12,7 @@ from memory_crd.memory import (
     Embedder,
     EnvRef,
     Filterable,
+    Flushing,
     Memory,
     Options,
     SecretRef,
@@ -160,7 +161,10 @@ def test_zero_is_no_expiry() -> None:
         ("options/lastMessages", -1), ("options/lastMessages", 1001), ("options/unknown", 1),
         ("options/window", {}), ("options/window/messages", 0), ("options/window/messages", 100_001),
         ("options/window/tokens", 0), ("options/window/tokens", 2.5), ("options/window/size", 5),
-        ("options/flushing", {}), ("options/privacy", []),
+        ("options/flushing", {}), ("options/flushing/type", "fifo"),
+        ("options/flushing/maxMessages", 0), ("options/flushing/maxTokens", 0), ("options/flushing/threshold", 0),
+        ("options/flushing/threshold", 1.1), ("options/flushing/summaryTokens", 0), ("options/flushing/target", 0.5),
+        ("options/privacy", []),
         ("options/semanticRecall/enabled", "yes"), ("options/semanticRecall/maxResults", 0),
         ("options/semanticRecall/maxResults", 51), ("options/semanticRecall/scope", "tenant"),
         ("options/semanticRecall/messageRange", 21), ("options/semanticRecall/threshold", 1.1),
@@ -225,6 +229,31 @@ def test_a_window_has_a_size_in_messages_or_tokens(window: dict[str, int]) -> No
 
     assert spec.options.window == Window(window.get("messages"), window.get("tokens"))
     assert "say messages, tokens, or both" in faults_of(manifest(options={"window": {}}))["/spec/options/window"]
+
+
+def test_flushing_has_a_type_and_a_limit_and_flushes_at_four_fifths() -> None:
+    spec = Memory.parse(manifest(options={"flushing": {"type": "simple_fifo", "maxMessages": 100}})).spec
+
+    assert spec.options.flushing == Flushing("simple_fifo", max_messages=100, threshold=0.8)
+    found = faults_of(manifest(options={"flushing": {"type": "simple_fifo"}}))
+    assert "say maxMessages, maxTokens, or both" in found["/spec/options/flushing"]
+
+
+@pytest.mark.parametrize(
+    "flushing",
+    [{"type": "hybrid_summary"}, {"type": "simple_fifo", "summaryTokens": 100}],
+    ids=lambda each: each["type"],
+)
+def test_summaries_have_a_size_and_nothing_else_does(flushing: dict[str, Any]) -> None:
+    found = faults_of(manifest(options={"flushing": flushing | {"maxTokens": 1000}}))
+
+    assert "hybrid_summary needs summaryTokens" in found["/spec/options/flushing"]
+
+
+def test_a_window_and_flushing_exclude_each_other() -> None:
+    both = {"window": {"messages": 5}, "flushing": {"type": "simple_fifo", "maxMessages": 5}}
+
+    assert "exclude each other" in faults_of(manifest(options=both))["/spec/options"]
 
 
 def test_a_template_and_a_schema_exclude_each_other() -> None:

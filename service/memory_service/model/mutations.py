@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from memory_service.model.values import UNGUARDED, Draft, Guard, Settings
+from memory_service.model.values import UNGUARDED, Draft, Guard, Settings, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ class Flush:
 
     `seqs` rise. `record` is the JSON object that readers see as `last_flush`. Its guard names the version that the
     choice was made for. No seqs is a no-op.
+    With `amends`, a strategy, the guard's key is that of the mutation before, which is why this flush is made: what is
+    kept of its answer for a replay then tells of the flush too.
     """
 
     thread: str
@@ -110,6 +112,7 @@ class Flush:
     summary: Draft | None
     record: bytes
     guard: Guard = UNGUARDED
+    amends: Strategy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,15 @@ class Cleaned:
 
 
 @dataclass(frozen=True, slots=True)
+class Relief:
+    """The flush that a mutation brought about: how many messages left, without summaries of before, and tokens."""
+
+    strategy: Strategy
+    removed: int
+    tokens_freed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one mutation did, in numbers only: it can be kept for a replay without keeping content.
 
@@ -190,6 +202,7 @@ class Outcome:
     After Flush `count` is how many messages left, without summaries of before; `first_seq` is the new summary's, 0 for
     none; `tokens` are the thread's now, `tokens_freed` how many fewer that is.
     `updated_at` is when a working-memory document was written, with `version` its own.
+    `flush_due` says that the thread has grown to where the memory's policy flushes it; `relief` is that flush.
     `cleaned` is no number of the store: the operation adds it, where the memory declares privacy.
     """
 
@@ -208,6 +221,8 @@ class Outcome:
     expires_at: int | None = None
     refreshed: bool = False
     deleted: bool = False
+    flush_due: bool = False
+    relief: Relief | None = None
     backup_id: str | None = None
     quota: str | None = None
     used: int = 0

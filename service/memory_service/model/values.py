@@ -23,6 +23,11 @@ Role = Literal["user", "assistant", "system", "tool"]
 ThreadType = Literal["CHAT", "WORKFLOW", "AGENT"]
 
 
+Strategy = Literal["simple_fifo", "lru", "token_aware_lru", "hybrid_summary"]
+STRATEGIES: Final[tuple[Strategy, ...]] = ("simple_fifo", "lru", "token_aware_lru", "hybrid_summary")
+"""How a flush chooses what leaves. Their order is stored (idempotency records): append, never reorder."""
+
+
 class Unset(StrEnum):
     """Tells "not given" from None ("take it away") in settings."""
 

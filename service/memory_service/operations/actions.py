@@ -137,7 +137,12 @@ async def _create(context: _Context, action: CreateConversation) -> Done:
     window: int | Unset = KEEP if action.maxMessages is None else action.maxMessages
     settings = Settings(type=action.conversationType, max_messages=window)
     outcome = await threads.configure(
-        context.memory, context.thread, settings, "merge" if action.update else "create", context.guard
+        context.memory,
+        context.thread,
+        settings,
+        "merge" if action.update else "create",
+        context.guard,
+        window="/maxMessages",
     )
     return Done({"memoryConversationId": context.thread}, outcome)
 

@@ -15,12 +15,24 @@ import msgspec
 from memory_service.errors import Fault, Refused
 from memory_service.model.facts import Facts, Slice
 from memory_service.model.mutations import Flush, Outcome
-from memory_service.model.values import Draft, Guard
+from memory_service.model.values import Draft, Guard, Strategy
 from memory_service.operations import moments
 from memory_service.operations.messages import NewMessage, drafts
 from memory_service.operations.outcomes import settle
 from memory_service.operations.stored import StoredMessage, decode, decoded
-from memory_service.policies.flushing import Bounds, Line, Plan, Spoken, Wish, plan, summarise
+from memory_service.policies.flushing import (
+    TARGET,
+    THRESHOLD,
+    Bounds,
+    Line,
+    Plan,
+    Spoken,
+    Wish,
+    fitting,
+    plan,
+    summarise,
+)
+from memory_service.policies.tokens import estimate
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -42,7 +54,8 @@ class Summary:
 class Flushed:
     """What a flush did, or would do. `removed` counts messages, `kept` what is there afterwards, summary included.
 
-    `bytes_freed` is None on a replay: the store keeps the numbers of an answer, but not this one.
+    `bytes_freed` is None on a replay: the store keeps the numbers of an answer, but not this one. `before` is the
+    version that the choice was made for.
     """
 
     kept: int
@@ -51,13 +64,38 @@ class Flushed:
     tokens_freed: int
     bytes_freed: int | None
     summary: Summary | None
-    actual_strategy: str
+    actual_strategy: Strategy
     would_flush: bool
+    before: int
     outcome: Outcome
 
 
-async def flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, place: str = "/strategy") -> Flushed:
-    """Flush one thread. Raises `busy`, `version_mismatch`, `system_cap`, and for lru `invalid_field` at `place`."""
+def wished(
+    memory: OpenMemory,
+    *,
+    strategy: Strategy | None = None,
+    threshold: float | None = None,
+    target: float = TARGET,
+    force: bool = False,
+) -> Wish:
+    """What to flush by: what was asked for, else what the memory's policy says, else the defaults."""
+    policy = memory.definition.spec.options.flushing
+    return Wish(
+        strategy or (policy.type if policy else "simple_fifo"),
+        threshold if threshold is not None else policy.threshold if policy else THRESHOLD,
+        target,
+        force,
+        summary_tokens=policy.summary_tokens if policy else None,
+    )
+
+
+async def flush(
+    memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, place: str = "/strategy", amends: bool = False
+) -> Flushed:
+    """Flush one thread. Raises `busy`, `version_mismatch`, `system_cap`, and for lru `invalid_field` at `place`.
+
+    With `amends` the guard's key is that of the mutation that brought this flush about (model's Flush).
+    """
     if wish.strategy == "lru":
         text = (
             "lru needs times of access, which are not kept for messages; simple_fifo removes the oldest, "
@@ -72,6 +110,7 @@ async def flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, pl
         lines = [_line(message) for message, _ in stored]
         chosen = plan(replace(wish, bounds=bounds(memory, facts)), lines)
         change = _mutation(memory, thread, wish, chosen, [message for message, _ in stored], (guard, facts.version))
+        change = replace(change, amends=wish.strategy if amends else None)
         done = await memory.store.mutate(change)
         if done.code == "version_mismatch" and guard.if_match is None and not done.replayed:
             continue
@@ -82,7 +121,9 @@ async def flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, pl
 
 def bounds(memory: OpenMemory, facts: Facts) -> Bounds:
     """The limits that the memory's policy sets to a thread."""
-    window = memory.definition.spec.options.window
+    window, policy = memory.definition.spec.options.window, memory.definition.spec.options.flushing
+    if policy is not None:
+        return Bounds(policy.max_messages, policy.max_tokens)
     return Bounds(facts.max_messages, window.tokens if window else None)
 
 
@@ -121,7 +162,7 @@ def _mutation(
     """The plan as one mutation, bound to the version that it was made for."""
     guard, version = guarded
     guard = replace(guard, if_match=version if guard.if_match is None else guard.if_match)
-    summary = _summary(memory, chosen, stored) if wish.strategy == "hybrid_summary" and chosen.leaving else None
+    summary = _summary(memory, wish, chosen, stored) if wish.strategy == "hybrid_summary" and chosen.leaving else None
     record = {
         "at": moments.render(memory.clock.now_ms()),
         "strategy": wish.strategy,
@@ -131,13 +172,15 @@ def _mutation(
     return Flush(thread, chosen.seqs, summary, msgspec.json.encode(record), guard)
 
 
-def _summary(memory: OpenMemory, chosen: Plan, stored: Sequence[StoredMessage]) -> Draft | None:
+def _summary(memory: OpenMemory, wish: Wish, chosen: Plan, stored: Sequence[StoredMessage]) -> Draft | None:
     """The message that stands for what leaves; None where the memory keeps no system messages."""
     gone = {line.seq for line in chosen.leaving}
     left = [message for message in stored if int(message.id.partition("-")[2]) in gone]
     stands_for = len(left) + sum(line.stands_for for line in chosen.summaries)
     text = summarise([Spoken(each.role, each.content, each.timestamp) for each in left], stands_for)
     about = {"summary_of": stands_for, "from": left[0].id, "to": left[-1].id}
+    if wish.summary_tokens is not None:
+        text = fitting(text, wish.summary_tokens, estimate)
     made = drafts(memory, [NewMessage(text, "system", metadata=about)], "")
     return made[0] if made else None
 
@@ -155,6 +198,7 @@ async def _flushed(
         summary=await _written(memory, change, outcome) if outcome.first_seq else None,
         actual_strategy=wish.strategy,
         would_flush=outcome.changed,
+        before=change.guard.if_match or 0,
         outcome=outcome,
     )
 

@@ -11,6 +11,7 @@ from memory_service.model.mutations import Append, Clear, DeleteMessage, Outcome
 from memory_service.model.values import Guard
 from memory_service.operations.messages import NewMessage, received
 from memory_service.operations.outcomes import settle
+from memory_service.operations.relieving import relieved
 from memory_service.operations.threads import NewExpiry
 
 if TYPE_CHECKING:
@@ -25,13 +26,15 @@ async def append(
 ) -> Outcome:
     """Add messages at the end of a thread, which is created when absent. No messages is a no-op."""
     new = received(memory, messages, path)
-    return new.cleaned(settle(await memory.store.mutate(Append(thread, new.drafts, guard))), guard)
+    outcome = settle(await memory.store.mutate(Append(thread, new.drafts, guard)))
+    return new.cleaned(await relieved(memory, thread, outcome, guard), guard)
 
 
 async def write(memory: OpenMemory, thread: str, messages: Sequence[NewMessage], guard: Guard, *, path: str) -> Outcome:
     """Replace all messages of a thread by these; readers see the old list or the new one, never a part."""
     new = received(memory, messages, path)
-    return new.cleaned(settle(await memory.store.mutate(Replace(thread, new.drafts, guard))), guard)
+    outcome = settle(await memory.store.mutate(Replace(thread, new.drafts, guard)))
+    return new.cleaned(await relieved(memory, thread, outcome, guard), guard)
 
 
 async def read(memory: OpenMemory, thread: str, what: Slice) -> tuple[MessagePage, bool]:
@@ -57,7 +60,8 @@ async def clear(memory: OpenMemory, thread: str, *, backup: bool, guard: Guard) 
 
 async def restore(memory: OpenMemory, thread: str, backup_id: str, guard: Guard) -> Outcome:
     """Bring a backup back into an empty thread."""
-    return settle(await memory.store.mutate(Restore(thread, backup_id, guard)))
+    outcome = settle(await memory.store.mutate(Restore(thread, backup_id, guard)))
+    return await relieved(memory, thread, outcome, guard)
 
 
 async def one(memory: OpenMemory, thread: str, message_id: str) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from memory_crd.errors import InvalidMemory
@@ -32,7 +32,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OpenMemory:
-    """One declared memory with everything an operation on it needs, bound to its current options."""
+    """One declared memory with everything an operation on it needs, bound to its current options.
+
+    `relieving` are the threads that this process is flushing just now: it spares work and decides nothing.
+    """
 
     definition: Memory
     store: ThreadStore
@@ -40,6 +43,7 @@ class OpenMemory:
     index: VectorIndex
     embedder: QueryEmbedder
     clock: Clock
+    relieving: set[str] = field(default_factory=set, compare=False)
 
 
 class Source(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from memory_service.errors import Fault, Refused
 from memory_service.model.facts import Facts, ThreadPage, ThreadQuery
 from memory_service.model.mutations import Configure, Delete, Outcome, SetTtl
 from memory_service.model.values import Guard, Settings
@@ -37,12 +38,29 @@ async def listed(memory: OpenMemory, query: ThreadQuery) -> ThreadPage:
 
 
 async def configure(
-    memory: OpenMemory, thread: str, settings: Settings, mode: Literal["replace", "merge", "create"], guard: Guard
+    memory: OpenMemory,
+    thread: str,
+    settings: Settings,
+    mode: Literal["replace", "merge", "create"],
+    guard: Guard,
+    *,
+    window: str = "/max_messages",
 ) -> Outcome:
-    """Replace (PUT), merge (PATCH) or insist on (create) a thread's settings; the thread is created when absent."""
+    """Replace (PUT), merge (PATCH) or insist on (create) a thread's settings; the thread is created when absent.
+
+    Raises `invalid_field` at `window` for a window of its own in a memory that flushes.
+    """
+    _check_window(memory, settings, window)
     desk = privacy.desk(memory)
     change = Configure(thread, desk.settings(settings), mode, guard)
     return desk.cleaned(settle(await memory.store.mutate(change)), guard)
+
+
+def _check_window(memory: OpenMemory, settings: Settings, path: str) -> None:
+    """A thread's own window would mix an exact window with flushes."""
+    if memory.definition.spec.options.flushing is not None and isinstance(settings.max_messages, int):
+        text = "is a window of its own, and this memory flushes (options.flushing); leave it out"
+        raise Refused("invalid_field", f"{path} {text}", [Fault(path, "invalid_field", text)])
 
 
 async def expire(memory: OpenMemory, thread: str, asked: NewExpiry, guard: Guard) -> Outcome:

@@ -8,12 +8,12 @@ The newest group always stays: emptying a thread is what clear is for.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
-Strategy = Literal["simple_fifo", "lru", "token_aware_lru", "hybrid_summary"]
-STRATEGIES: Final = ("simple_fifo", "lru", "token_aware_lru", "hybrid_summary")
+from memory_service.model.values import Strategy
 
 THRESHOLD: Final = 0.8
 TARGET: Final = 0.5
@@ -65,13 +65,17 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a flush is asked for. `threshold` and `target` are shares of the bounds, or of what is there without any."""
+    """What a flush is asked for. `threshold` and `target` are shares of the bounds, or of what is there without any.
+
+    `summary_tokens` bounds a summary, None by SUMMARY_CHARACTERS alone.
+    """
 
     strategy: Strategy = "simple_fifo"
     threshold: float = THRESHOLD
     target: float = TARGET
     force: bool = False
     bounds: Bounds = Bounds()
+    summary_tokens: int | None = None
 
 
 Group = tuple[Line, ...]
@@ -215,6 +219,14 @@ def summarise(left: Sequence[Spoken], stands_for: int) -> str:
     if len(left) > 1:
         lines.append(f"Last, {left[-1].role}: {_excerpt(left[-1].content)}")
     return "\n".join(lines)[:SUMMARY_CHARACTERS]
+
+
+def fitting(text: str, tokens: int, count: Callable[[str], int]) -> str:
+    """The longest beginning of a text that costs at most so many tokens, at least one character."""
+    if count(text) <= tokens:
+        return text
+    size = bisect_right(range(len(text)), tokens, key=lambda length: count(text[:length])) - 1
+    return text[: max(1, size)]
 
 
 def _excerpt(content: str) -> str:

@@ -62,6 +62,14 @@ def excluded(outcome: Outcome) -> int | msgspec.UnsetType:
     return msgspec.UNSET if outcome.cleaned is None else outcome.cleaned.kept_out
 
 
+def relief(outcome: Outcome) -> results.Relief | msgspec.UnsetType:
+    """The flush that a write brought about; nothing where there was none."""
+    done = outcome.relief
+    if done is None:
+        return msgspec.UNSET
+    return results.Relief(removed=done.removed, tokens_freed=done.tokens_freed, actual_strategy=done.strategy)
+
+
 def trail(outcome: Outcome, dry: bool) -> list[tuple[bytes, bytes]]:
     """Memory-Consistency and Idempotent-Replayed."""
     headers = []

@@ -103,6 +103,8 @@ class App:
         for outcome in call.outcomes:
             if outcome.evicted and not outcome.replayed and outcome.pos:
                 metrics.evicted(memory, "window", outcome.evicted)
+            if outcome.relief is not None and not outcome.replayed:
+                metrics.evicted(memory, outcome.relief.strategy, outcome.relief.removed)
             if outcome.refreshed and not outcome.replayed:
                 metrics.refreshed(memory)
             if outcome.cleaned is not None and outcome.cleaned.counted:

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from memory_service.model.values import Role, ThreadType
+from memory_service.model.values import Role, Strategy, ThreadType
 from memory_service.operations.messages import MAX_BATCH, NewMessage
 from memory_service.operations.words import AnyOwner, Duration, Expiry, MessageId, Moment, OwnerId, ThreadId
-from memory_service.policies.flushing import TARGET, THRESHOLD, Strategy
+from memory_service.policies.flushing import TARGET
 
 DryRun = Annotated[bool | UnsetType, Meta(description="Answer exactly what would happen, and write nothing.")]
 Limit = Annotated[int, Meta(ge=1, le=1000, description="Most items of a page; a page also ends at 1 MiB.")]
@@ -218,10 +218,13 @@ class ContextBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlushRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """How to flush: shares are of the thread's window in messages, without one of its present size."""
+    """How to flush: shares are of the limits of the memory's policy, without one of the thread's present size."""
 
-    strategy: Strategy = "simple_fifo"
-    threshold: Annotated[float, Meta(ge=0, le=1, description="From here on there is something to do.")] = THRESHOLD
+    strategy: Annotated[Strategy | UnsetType, Meta(description="The policy's if absent, else simple_fifo.")] = UNSET
+    threshold: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | UnsetType,
+        Meta(description="From here on there is something to do; the policy's if absent, else 0.8."),
+    ] = UNSET
     target: Annotated[float, Meta(ge=0, le=1, description="What to come down to.")] = TARGET
     force: Annotated[bool, Meta(description="Flush below the threshold too.")] = False
     dry_run: DryRun = UNSET

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from memory_service.model.values import Role, ThreadType
-from memory_service.policies.flushing import Strategy
+from memory_service.model.values import Role, Strategy, ThreadType
 
 Version = Annotated[int, Meta(ge=0, description="Rises over the memory's life and is never used again.")]
 Redacted = Annotated[int | UnsetType, Meta(description="Messages in which something was replaced.")]
@@ -34,6 +33,17 @@ class Stored(Mutated, kw_only=True):
     excluded: Excluded = UNSET
 
 
+class Relief(Answer, kw_only=True):
+    """The flush that a write brought about: messages and tokens that left, and by which strategy."""
+
+    removed: int
+    tokens_freed: int
+    actual_strategy: Strategy
+
+
+Flushed = Annotated[Relief | UnsetType, Meta(description="There when the write made the policy flush the thread.")]
+
+
 class Appended(Stored, kw_only=True):
     """What an append did."""
 
@@ -41,6 +51,7 @@ class Appended(Stored, kw_only=True):
     ids: list[str]
     total: int
     evicted: int
+    flushed: Flushed = UNSET
     created: bool
     expires_at: str | None
 
@@ -52,6 +63,7 @@ class Written(Stored, kw_only=True):
     ids: list[str]
     total: int
     evicted: int
+    flushed: Flushed = UNSET
     created: bool
     expires_at: str | None
 
@@ -431,6 +443,7 @@ class BulkResult(Answer, kw_only=True, omit_defaults=True):
     ids: list[str] | UnsetType = UNSET
     total: int | UnsetType = UNSET
     evicted: int | UnsetType = UNSET
+    flushed: Flushed = UNSET
     created: bool | UnsetType = UNSET
     version: int | UnsetType = UNSET
     expires_at: str | UnsetType | None = UNSET

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_crd.eviction import Flushing, Window
 from memory_crd.options import Limits, Options, Ttl
 from memory_service.policies.retention import Policy, grain, would_move
 
@@ -21,6 +22,15 @@ def test_a_policy_is_the_options_in_plain_numbers() -> None:
         ttl_ms=HOUR, max_age_ms=0, refresh="read", required=True, thread_messages=7, threads=3, bytes=0
     )
     assert Policy.of(Options()) == Policy()
+
+
+def test_a_policy_says_from_which_sizes_a_thread_is_flushed() -> None:
+    flushing = Flushing("simple_fifo", max_messages=20_000, max_tokens=10, threshold=0.75)
+    policy = Policy.of(Options(flushing=flushing))
+
+    assert (policy.flush_messages, policy.flush_tokens, policy.thread_messages) == (15_000, 8, 20_000)
+    assert [policy.flush_due(*size) for size in ((14_999, 7), (15_000, 0), (0, 8))] == [False, True, True]
+    assert (policy.window(5), Policy.of(Options(window=Window(3))).window(0)) == (0, 3)
 
 
 @given(st.integers(1, 10**13))

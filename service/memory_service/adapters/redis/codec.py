@@ -29,12 +29,13 @@ from memory_service.model.mutations import (
     Import,
     Mutation,
     Outcome,
+    Relief,
     Replace,
     Restore,
     SetMessageTtl,
     SetTtl,
 )
-from memory_service.model.values import UNSET, Draft, Guard, IdempotencyKey, Settings
+from memory_service.model.values import STRATEGIES, UNSET, Draft, Guard, IdempotencyKey, Settings
 from memory_service.policies.retention import Policy
 
 KEYED_DIGEST: Final = 14
@@ -47,14 +48,16 @@ _DRAFT: Final = struct.Struct("<BIQ")
 _OUTCOME: Final = struct.Struct("<BBIHIHIHIHHBHBIH")
 _QUOTA: Final = struct.Struct("<BQQ")
 _FLUSHED: Final = struct.Struct("<Qq")
-_POLICY: Final = struct.Struct("<QQQQQQIQBB")
+_RELIEF: Final = struct.Struct("<BIq")
+_POLICY: Final = struct.Struct("<QQQQQQIQIQBB")
 
 _MATCH, _ABSENT, _DRY, _KEYED = 1, 2, 4, 8
 _SET, _FOREVER, _PIN_GIVEN, _PIN_ON = 16, 32, 64, 128
 _INSTANT = _PIN_GIVEN
+_AMENDS = _SET
 _REPLACING = _SET
 _SYSTEM, _TTL = 1, 2
-_CREATED, _CHANGED, _REFRESHED, _DELETED, _BACKUP, _REPLAYED = 1, 2, 4, 8, 16, 128
+_CREATED, _CHANGED, _REFRESHED, _DELETED, _BACKUP, _FLUSH_DUE, _REPLAYED = 1, 2, 4, 8, 16, 32, 128
 _SIMPLE = 128
 _QUOTAS: Final = ("", "threads", "bytes")
 _MODES: Final = {"replace": 1, "merge": 2, "create": 3}
@@ -84,6 +87,8 @@ def pack_policy(policy: Policy) -> bytes:
         policy.bytes,
         policy.window_messages,
         policy.window_tokens,
+        policy.flush_messages,
+        policy.flush_tokens,
         _REFRESHES[policy.refresh],
         policy.required,
     )
@@ -157,9 +162,10 @@ def _body(mutation: Mutation | Touch) -> _Body:
             return _Body(9, flags=flags, numbers=(*_parsed(message), value))
         case Touch():
             return _Body(10)
-        case Flush(seqs=seqs, summary=summary, record=record):
+        case Flush(seqs=seqs, summary=summary, record=record, amends=amends):
             extra = [struct.pack(f"<{len(seqs)}I", *seqs), record, *([summary.tail] if summary else [])]
-            return _Body(11, numbers=(0, summary.tokens if summary else 0, 0), extra=extra)
+            numbers = (STRATEGIES.index(amends) if amends else 0, summary.tokens if summary else 0, 0)
+            return _Body(11, flags=_AMENDS if amends else 0, numbers=numbers, extra=extra)
         case Import():
             return _import(mutation)
 
@@ -256,11 +262,11 @@ def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Ou
     if isinstance(raw, ResponseError):
         return translate(raw, write=True)
     if len(raw) in HEADER_SIZES:
-        return _appended(raw, epoch)
+        return _appended(raw, epoch, policy)
     code, flags, v0, v1, p0, p1, g0, g1, first, count, t0, t1, o0, o1, e0, e1 = _OUTCOME.unpack_from(raw)
     name = CODES[code]
     version, pos, incarnation = v0 | v1 << 32, p0 | p1 << 32, g0 | g1 << 32
-    quota, used, limit, tokens, freed = None, 0, 0, 0, 0
+    quota, used, limit, tokens, freed, relief = None, 0, 0, 0, 0, None
     if name == "quota_exceeded":
         which, used, limit = _QUOTA.unpack_from(raw, _OUTCOME.size)
         quota = _QUOTAS[which]
@@ -272,6 +278,9 @@ def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Ou
         limit = policy.window_tokens
     elif len(raw) == _OUTCOME.size + _FLUSHED.size:
         tokens, freed = _FLUSHED.unpack_from(raw, _OUTCOME.size)
+    elif len(raw) == _OUTCOME.size + _RELIEF.size:
+        strategy, *numbers = _RELIEF.unpack_from(raw, _OUTCOME.size)
+        relief = Relief(STRATEGIES[strategy], *numbers)
     return Outcome(
         code=name,
         version=version,
@@ -288,6 +297,8 @@ def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Ou
         expires_at=(e0 | e1 << 32) or None,
         refreshed=bool(flags & _REFRESHED),
         deleted=bool(flags & _DELETED),
+        flush_due=bool(flags & _FLUSH_DUE),
+        relief=relief,
         backup_id=f"{incarnation}-{version}" if flags & _BACKUP else None,
         quota=quota,
         used=used,
@@ -297,7 +308,7 @@ def decode_outcome(raw: bytes | ResponseError, epoch: str, policy: Policy) -> Ou
     )
 
 
-def _appended(raw: bytes, epoch: str) -> Outcome:
+def _appended(raw: bytes, epoch: str, policy: Policy) -> Outcome:
     """The outcome of a plain append, which answers with the header it left."""
     header = decode_header(raw)
     return Outcome(
@@ -310,4 +321,5 @@ def _appended(raw: bytes, epoch: str) -> Outcome:
         count=1,
         total=header.messages,
         expires_at=header.expires_at,
+        flush_due=policy.flush_due(header.messages, header.tokens),
     )

@@ -17,7 +17,6 @@ from memory_service.operations.keyed import reports
 from memory_service.operations.keyed.prepare import Prepared
 from memory_service.operations.keyed.task import ReadConfig
 from memory_service.operations.stored import StoredMessage, decoded
-from memory_service.policies.flushing import Wish
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -188,14 +187,26 @@ async def _append(turn: Turn) -> Done:
 
 
 def _stored(turn: Turn, outcome: Outcome) -> Output:
-    return {
-        "key": turn.key,
-        "ids": outcome.ids,
-        "evicted": outcome.evicted,
-        "created": outcome.created,
-        "version": outcome.version,
-        "expires_at": moments.render_or_none(outcome.expires_at),
-    } | privacy.told(outcome)
+    return (
+        {
+            "key": turn.key,
+            "ids": outcome.ids,
+            "evicted": outcome.evicted,
+            "created": outcome.created,
+            "version": outcome.version,
+            "expires_at": moments.render_or_none(outcome.expires_at),
+        }
+        | _relief(outcome)
+        | privacy.told(outcome)
+    )
+
+
+def _relief(outcome: Outcome) -> Output:
+    done = outcome.relief
+    if done is None:
+        return {}
+    flushed = {"removed": done.removed, "tokens_freed": done.tokens_freed, "actual_strategy": done.strategy}
+    return {"flushed": flushed}
 
 
 async def _delete(turn: Turn) -> Done:
@@ -220,7 +231,13 @@ async def _clear(turn: Turn) -> Done:
 
 async def _flush(turn: Turn) -> Done:
     config = turn.config
-    wish = Wish(config.strategy, config.threshold, config.target, config.force)
+    wish = flushing.wished(
+        turn.memory,
+        strategy=None if config.strategy is UNSET else config.strategy,
+        threshold=None if config.threshold is UNSET else config.threshold,
+        target=config.target,
+        force=config.force,
+    )
     flushed = await flushing.flush(turn.memory, turn.key, wish, turn.guard, place="/flush_config/strategy")
     answer = {
         "success": True,

@@ -131,9 +131,11 @@ async def _vectors(memory: OpenMemory, facts: Facts) -> int | None:
 
 
 def _strategy(memory: OpenMemory, facts: Facts) -> str:
-    """The last flush's strategy if there was one, else `window` where one bounds the key, else `none`."""
+    """The last flush's strategy if there was one, else what bounds the key: the policy's, `window`, or `none`."""
     if facts.last_flush is not None:
         return str(facts.last_flush.get("strategy"))
+    if (policy := memory.definition.spec.options.flushing) is not None:
+        return policy.type
     return "none" if flushing.bounds(memory, facts) == Bounds() else "window"
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from memory_service.model.values import Role
+from memory_service.model.values import Role, Strategy
 from memory_service.operations.stats import Group
 from memory_service.operations.words import Moment
-from memory_service.policies.flushing import TARGET, THRESHOLD, Strategy
+from memory_service.policies.flushing import TARGET
 
 Name = Literal["read", "write", "append", "delete", "clear", "flush", "health", "stats"]
 Version = Annotated[int, Meta(ge=0, description="The version of the key that the change is meant for.")]
@@ -53,8 +53,11 @@ class ClearConfig(msgspec.Struct, frozen=True, kw_only=True):
 class FlushConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to flush, for this call."""
 
-    strategy: Strategy = "simple_fifo"
-    threshold: Annotated[Share, Meta(description="Share of the limit from which there is something to do.")] = THRESHOLD
+    strategy: Annotated[Strategy | UnsetType, Meta(description="The policy's if absent, else simple_fifo.")] = UNSET
+    threshold: Annotated[
+        Share | UnsetType,
+        Meta(description="Share of the limit from which there is something to do; the policy's if absent, else 0.8."),
+    ] = UNSET
     target: Annotated[Share, Meta(description="Share of the limit to come down to.")] = TARGET
     force: Annotated[bool, Meta(description="Do it below the threshold too.")] = False
     max_keys: MaxKeys | UnsetType = UNSET

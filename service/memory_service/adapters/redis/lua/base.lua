@@ -26,4 +26,4 @@ local STORED = '{"tokens":%d,"id":"%d-%d",'
 
 -- What an operation answers: numbers only, in one packed form that replies and idempotency records share.
 local OUTCOME = '<BBI6I6I6I4I2I3I3I6'
-local CREATED, CHANGED, REFRESHED, DELETED, BACKUP = 1, 2, 4, 8, 16
+local CREATED, CHANGED, REFRESHED, DELETED, BACKUP, FLUSH_DUE = 1, 2, 4, 8, 16, 32

@@ -1,10 +1,11 @@
 -- Module: the frame of every mutation: what was asked before, the thread as it is, the guards, then the operation's row.
 
-local MATCH, ABSENT = 1, 2
+local MATCH, ABSENT, FLUSH, AMENDS = 1, 2, 11, 16
 local present = unpack_header(string.rep('\0', SHORT_SIZE))
 
 local function run(op)
-  if op.digest then
+  local amends = op.kind == FLUSH and band(op.flags, AMENDS) ~= 0
+  if op.digest and not amends then
     local again = keyed.replay(op.digest, op.body)
     if again then return again end
   end
@@ -14,7 +15,11 @@ local function run(op)
   if band(op.flags, ABSENT) ~= 0 and h then return outcome(C_exists, 0, h) end
   op.absent = not h
   local answer = apply(op, h, dead)
-  if op.digest and not op.dry then keyed.record(op.digest, op.body, answer) end
+  if op.digest and amends then
+    keyed.amend(op, answer)
+  elseif op.digest and not op.dry then
+    keyed.record(op.digest, op.body, answer)
+  end
   return answer
 end
 

@@ -45,5 +45,20 @@ local function record(digest, body, answer)
   recorded[#recorded + 1] = kept
 end
 
+-- Tells in the kept answer of a mutation of the flush that followed it: what is repeated is what was answered then. The
+-- version and the total are the flush's, unless somebody else wrote in between.
+local function amend(op, answer)
+  local kept = records[op.digest]
+  local code, flags, version, pos, _, _, removed, total, _, expires = unpack_from(OUTCOME, answer)
+  if code ~= C_ok or band(flags, CHANGED) == 0 or not kept or string.sub(kept, 1, N_body) ~= op.body then return end
+  local _, before, seen, place, g, first, count, there, evicted, until_ = unpack_from(OUTCOME, kept, N_body + 1)
+  if seen == op.version then seen, place, there, until_ = version, pos, total, expires end
+  local _, freed = unpack_from('<I8i8', answer, #answer - 15)
+  records[op.digest] = op.body .. pack(OUTCOME, C_ok, before, seen, place, g, first, count, there, evicted, until_)
+    .. pack('<BI4i8', op.a, removed, freed)
+  recorded[#recorded + 1] = op.digest
+  recorded[#recorded + 1] = records[op.digest]
+end
+
 find_records(ARGV[3])
-return {knows = knows, replay = replay, record = record, save = save}
+return {amend = amend, knows = knows, replay = replay, record = record, save = save}

@@ -17,7 +17,7 @@ local function plain_append(key, thread, partition, at, tail, digest)
   if not raw then return nil end
   local kind, cost, due = unpack_from(DRAFT, HEADS, at)
   local g, version, expires, created, updated, next_due, seq, n, y, tokens, bytes, ttl, max, flags = unpack_values(raw)
-  local most, target = max == 0 and WINDOW_MESSAGES or max, TARGET
+  local most, target = FLUSHES and 0 or max == 0 and WINDOW_MESSAGES or max, TARGET
   if MAX_AGE > 0 then target = math.min(target, created + MAX_AGE) end
   if kind ~= 0 or due ~= 0 or n == 0 or y ~= 0 or next_due ~= 0 or flags % SETTINGS ~= 0 or BYTE_QUOTA > 0
     or most == 0 and n >= THREAD_CAP or most > 0 and n > most
@@ -55,5 +55,6 @@ local function plain_append(key, thread, partition, at, tail, digest)
     emit_last(partition, thread, raw)
     if not digest then return raw end
   end
-  return pack(OUTCOME, C_ok, CHANGED, pos, pos, g, seq, 1, n, evicted, expires)
+  local due = FLUSH_MESSAGES > 0 and n >= FLUSH_MESSAGES or FLUSH_TOKENS > 0 and tokens + cost >= FLUSH_TOKENS
+  return pack(OUTCOME, C_ok, CHANGED + (due and FLUSH_DUE or 0), pos, pos, g, seq, 1, n, evicted, expires)
 end

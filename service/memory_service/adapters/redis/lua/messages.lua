@@ -1,6 +1,9 @@
 -- Putting a batch of messages into a thread: planned in locals against every limit, then written.
 
 local SYSTEM_DRAFT, TTL_DRAFT = 1, 2
+-- Once more out of the policy, as locals: a function has 60 outer names at most, and the module of rows is one.
+local WINDOW_MESSAGES, WINDOW_TOKENS, FLUSH_MESSAGES, FLUSH_TOKENS = unpack_from('<I4I8I4I8', ARGV[2], 49)
+local FLUSHES = FLUSH_MESSAGES > 0 or FLUSH_TOKENS > 0
 
 -- Appends in pieces: a call takes some 8,000 arguments at most. What a `fresh` list holds before is of a thread whose
 -- header was lost, and goes.
@@ -71,7 +74,18 @@ local function spoken(h, thread)
 end
 
 -- Most messages of a thread, 0 for no window of messages: its own first, else the memory's.
-local function window(h) return h.max == 0 and WINDOW_MESSAGES or h.max end
+local function window(h) return FLUSHES and 0 or h.max == 0 and WINDOW_MESSAGES or h.max end
+
+-- Whether a thread has grown to where it is flushed. System messages are looked at only where they could make the difference.
+local function flush_due(h, thread, b)
+  if FLUSH_MESSAGES > 0 and h.n >= FLUSH_MESSAGES then return true end
+  if FLUSH_TOKENS == 0 or h.tokens < FLUSH_TOKENS then return false end
+  local systems = b.tokens - b.spoken
+  if h.y > #b.systems then
+    for _, item in ipairs(call('LRANGE', T .. K_system .. thread, 0, -1)) do systems = systems + string.match(item, ID) end
+  end
+  return h.tokens - systems >= FLUSH_TOKENS
+end
 
 -- Item by item from the oldest on, of n stored and #items new messages; stored ones are fetched `first`, then 64 at a time.
 local function from_oldest(list, n, items, first)
@@ -152,6 +166,7 @@ local function put(op, h, dead, b, replacing)
   local refreshed_now = refresh(h)
   local moved = refreshed_now or created
   local flags = CHANGED + (created and CREATED or 0) + (refreshed_now and not created and REFRESHED or 0)
+  if FLUSHES and flush_due(h, thread, b) then flags = flags + FLUSH_DUE end
   if op.dry then return outcome(C_ok, flags, h, first, op.count, leave) end
 
   h.version, h.updated = next_pos(), now

@@ -1,7 +1,9 @@
 -- The memory's policy, ARGV[2], and when a thread expires by it.
 
-local TTL, MAX_AGE, THREAD_CAP, SYSTEM_CAP, THREAD_QUOTA, BYTE_QUOTA, WINDOW_MESSAGES, WINDOW_TOKENS, REFRESH, REQUIRED =
-  unpack_from('<I8I8I8I8I8I8I4I8BB', ARGV[2])
+local TTL, MAX_AGE, THREAD_CAP, SYSTEM_CAP, THREAD_QUOTA, BYTE_QUOTA, WINDOW_MESSAGES, WINDOW_TOKENS, FLUSH_MESSAGES,
+  FLUSH_TOKENS, REFRESH, REQUIRED = unpack_from('<I8I8I8I8I8I8I4I8I4I8BB', ARGV[2])
+-- A memory that flushes has no windows, not even those that its threads set for themselves under another policy.
+local FLUSHES = FLUSH_MESSAGES > 0 or FLUSH_TOKENS > 0
 local REFRESH_NEVER, REFRESH_WRITE, REFRESH_READ = 0, 1, 2
 
 -- Never past the maximum age, which counts from creation.

@@ -1,0 +1,61 @@
+"""Automatic flushing: what follows a write that made a thread reach its memory's threshold.
+
+The store says in the write's own step that a flush is due, so nothing has to be remembered: a process that dies before
+the flush leaves it to whoever writes next, and of replicas that flush at once one finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memory_service.errors import Refused, Unavailable
+from memory_service.model.mutations import Outcome, Relief
+from memory_service.model.values import Guard
+from memory_service.operations import flushing
+from memory_service.policies.flushing import Wish
+
+if TYPE_CHECKING:
+    from memory_service.operations.registry import OpenMemory
+
+log = logging.getLogger(__name__)
+
+
+async def relieved(memory: OpenMemory, thread: str, outcome: Outcome, guard: Guard) -> Outcome:
+    """The outcome of a write, after the flush that it made due.
+
+    What was written stays written: a flush that cannot be done now is left to the next write. The version and the total
+    are those after the flush, unless somebody else wrote in between, whose message the caller has not seen.
+    """
+    if not outcome.flush_due or outcome.replayed or guard.dry_run or thread in memory.relieving:
+        return outcome
+    memory.relieving.add(thread)
+    try:
+        done = await _flushed(memory, thread, guard)
+    except (Refused, Unavailable) as error:
+        log.warning("memory %s: a thread is not flushed now: %s", memory.definition.spec.id, error)
+        return outcome
+    finally:
+        memory.relieving.discard(thread)
+    if not done.would_flush:
+        return outcome
+    outcome = replace(outcome, relief=Relief(done.actual_strategy, done.removed, done.tokens_freed))
+    if done.before != outcome.version:
+        return outcome
+    return replace(outcome, version=done.outcome.version, pos=done.outcome.pos, total=done.kept)
+
+
+async def _flushed(memory: OpenMemory, thread: str, guard: Guard) -> flushing.Flushed:
+    """Flush by the memory's policy; where no summary can be kept, the oldest leave without one."""
+    wish, after = flushing.wished(memory), Guard(key=guard.key)
+    try:
+        return await flushing.flush(memory, thread, wish, after, amends=True)
+    except Refused as refused:
+        if refused.code not in ("system_cap", "message_too_large"):
+            raise
+    return await flushing.flush(memory, thread, _without_summary(wish), after, amends=True)
+
+
+def _without_summary(wish: Wish) -> Wish:
+    return replace(wish, strategy="simple_fifo", summary_tokens=None)
