@@ -222,18 +222,33 @@ def _files(root: Path) -> list[Path]:
     )
 
 
-def _read_file(file: Path, faults: list[Fault]) -> Iterator[Entry]:
+def _read_file(file: Path, faults: list[Fault]) -> list[Entry]:
+    """The entries of a file; whatever is in it, what cannot be read is a fault."""
+    found: list[Entry] = []
     try:
         text = file.read_text(encoding="utf-8")
         documents = [msgspec.json.decode(text)] if file.suffix == ".json" else list(yaml.safe_load_all(text))
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError, yaml.YAMLError) as error:
+        for document in documents:
+            found += _judged(document, file.name, faults)
+    except RecursionError:  # an alias inside of what it stands for, too
+        faults.append(Fault(file.name, "cannot be read: it nests too deeply"))
+    except (OSError, ValueError, msgspec.DecodeError, yaml.YAMLError) as error:  # ValueError: bad UTF-8, huge numbers
         faults.append(Fault(file.name, f"cannot be read: {' '.join(str(error).split())}"))
-        return
-    for document in documents:
-        try:
-            yield from _entries_of(document)
-        except InvalidMemory as error:
-            faults += [Fault(f"{file.name}{fault.path}", fault.message) for fault in error.faults]
+    return found
+
+
+def _judged(document: object, name: str, faults: list[Fault]) -> list[Entry]:
+    try:
+        entries = list(_entries_of(document))
+        for entry in entries:
+            canonical(entry)  # nothing that nests without end gets further than this
+    except InvalidMemory as error:
+        faults += [Fault(f"{name}{fault.path}", fault.message) for fault in error.faults]
+        return []
+    except TypeError as error:  # YAML has keys and values that JSON has not
+        faults.append(Fault(name, f"holds what JSON cannot: {error}"))
+        return []
+    return entries
 
 
 def _entries_of(document: object) -> Iterator[Entry]:

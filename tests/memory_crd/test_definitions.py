@@ -236,3 +236,32 @@ def test_an_entry_without_its_parts_is_refused() -> None:
 
 def test_config_maps_and_shards_have_the_same_count() -> None:
     assert len(definitions.dump([])) == len(names.DEFINITION_CONFIG_MAPS)
+
+
+NO_DEFINITIONS = {
+    "nested.json": b"[" * 10_000,
+    "nested.yaml": b"[" * 2_000,
+    "number.yaml": b"id: a\nvector: {use: qdrant, dimensions: " + b"9" * 5000 + b"}",
+    "circle.yaml": b"id: a\nvector: {use: qdrant, dimensions: 3}\noptions: {workingMemory: {schema: &a {x: *a}}}",
+    "keys.yaml": b"id: a\nvector: {use: qdrant, dimensions: 3}\noptions: {workingMemory: {schema: {x: {1: 2}}}}",
+    "circle-of-one.yaml": b"&a [*a]",
+    "utf16.json": '{"id": "a"}'.encode("utf-16"),
+    "zero.json": b"\x00",
+    "bomb.yaml": b"a: &a [x]\n"
+    + b"".join(b"%c: &%c [%s]\n" % (98 + n, 98 + n, b"*%c," % (97 + n) * 9) for n in range(9)),
+    "tag.yaml": b"!!python/object:os.system x",
+    "list.json": b"[1, 2]",
+    "infinite.yaml": b"id: a\nvector: {use: qdrant, dimensions: .inf}",
+    "path.json": b'{"uid":"u","name":"n","generation":1,"state":"active","definition":{"id":"../../x"}}',
+}
+
+
+@pytest.mark.parametrize("name", NO_DEFINITIONS)
+def test_a_file_that_holds_no_definition_is_a_fault_and_hides_no_other(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(NO_DEFINITIONS[name])
+    (tmp_path / "notes.json").write_text(definitions.canonical(entry("notes")))
+
+    loaded = definitions.load(tmp_path)
+
+    assert [each.id for each in loaded.entries] == ["notes"]
+    assert any(name in fault.path or "x.json" in fault.path for fault in loaded.faults)

@@ -77,7 +77,7 @@ class MessageId(Text):
 class Duration(int):
     """A length of time in milliseconds, written `30m`, `24h`, `30d` or as whole seconds; 0 is no expiry."""
 
-    code: ClassVar[str] = "invalid_ttl"
+    code: ClassVar[str | None] = "invalid_ttl"
 
     @classmethod
     def read(cls, raw: object) -> int:
@@ -92,6 +92,12 @@ class Duration(int):
                 {"type": "integer", "minimum": 0, "maximum": durations.MAX_SECONDS},
             ],
         }
+
+
+class Span(Duration):
+    """A length of time that is no time to live: how long to wait, how far to look ahead."""
+
+    code = None
 
 
 class Moment(int):
@@ -124,5 +130,5 @@ def is_memory_id(text: str) -> bool:
 _MEMORY = re.compile(MEMORY_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
 
 WORDS: Final[Mapping[str, type]] = {
-    word.__name__: word for word in (ThreadId, OwnerId, AnyOwner, MessageId, Duration, Moment, Expiry)
+    word.__name__: word for word in (ThreadId, OwnerId, AnyOwner, MessageId, Duration, Span, Moment, Expiry)
 }

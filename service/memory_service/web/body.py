@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from memory_service.errors import Fault, Refused
+from memory_service.web.readers import pointer
 
 MAX_DEPTH: Final = 32
 MAX_BYTES: Final = 1 << 20
@@ -74,7 +75,7 @@ def _walk_members(value: dict[str, object], path: str, depth: int) -> tuple[int,
         if type(item) is str:
             colons += item.count(":")
         elif item is not None:
-            more = _walk(item, f"{path}/{key}" if depth < 4 else path, depth + 1)
+            more = _walk(item, pointer(path, key) if depth < 4 else path, depth + 1)
             keys, colons = keys + more[0], colons + more[1]
     return keys, colons
 

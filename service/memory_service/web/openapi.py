@@ -18,13 +18,14 @@ _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = (
     "invalid_parameter",
     "invalid_header",
+    "invalid_field",
     "not_acceptable",
     "unauthenticated",
     "shutting_down",
     "internal",
 )
 _OF_MEMORY: Final = ("memory_not_found", "definition_not_loaded", "rate_limited", "storage_unavailable")
-_OF_BODY: Final = ("invalid_json", "invalid_field", "unknown_field", "request_too_large", "unsupported_media_type")
+_OF_BODY: Final = ("invalid_json", "unknown_field", "request_too_large", "unsupported_media_type")
 _OF_GUARDED: Final = ("version_mismatch", "idempotency_mismatch", "busy", "storage_full")
 
 _PATH: Final[Mapping[str, Json]] = {
@@ -175,11 +176,11 @@ def _responses(route: Route, schema_of: Mapping[int, Json]) -> Json:
         responses["201"] = {**good, "description": "Created."}
     if route.operation == "health":
         responses["503"] = {**good, "description": "History cannot be served."}
-    codes: dict[int, list[str]] = {}
-    for code in _codes(route):
-        codes.setdefault(STATUS_OF[code], []).append(code)
+    by_status: dict[int, list[str]] = {}
+    for code in codes(route):
+        by_status.setdefault(STATUS_OF[code], []).append(code)
     problem = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}}
-    for status, names in sorted(codes.items()):
+    for status, names in sorted(by_status.items()):
         text = "Codes: " + ", ".join(names) + "."
         if str(status) in responses:
             responses[str(status)]["content"] = {**responses[str(status)]["content"], **problem}
@@ -190,16 +191,17 @@ def _responses(route: Route, schema_of: Mapping[int, Json]) -> Json:
     return responses
 
 
-def _codes(route: Route) -> list[str]:
-    codes = [*_ALWAYS, *route.codes]
+def codes(route: Route) -> list[str]:
+    """The codes of the problems that a route may answer."""
+    found = [*_ALWAYS, *route.codes]
     if "{memory}" in route.path:
-        codes += _OF_MEMORY
-    codes += [f"invalid_{name}" for name in ("thread", "owner") if f"{{{name}}}" in route.path]
+        found += _OF_MEMORY
+    found += [f"invalid_{name}" for name in ("thread", "owner") if f"{{{name}}}" in route.path]
     if route.body is not None:
-        codes += _OF_BODY
+        found += _OF_BODY
     if route.guarded:
-        codes += _OF_GUARDED
-    return list(dict.fromkeys(codes))
+        found += _OF_GUARDED
+    return list(dict.fromkeys(found))
 
 
 def _word(type_: Any) -> Json:

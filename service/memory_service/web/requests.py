@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.model.values import Role, Strategy, ThreadType
 from memory_service.operations.messages import MAX_BATCH, NewMessage
-from memory_service.operations.words import AnyOwner, Duration, Expiry, MessageId, Moment, OwnerId, ThreadId
+from memory_service.operations.words import AnyOwner, Duration, Expiry, MessageId, Moment, OwnerId, Span, ThreadId
 from memory_service.policies.flushing import TARGET
 
 DryRun = Annotated[bool | UnsetType, Meta(description="Answer exactly what would happen, and write nothing.")]
@@ -87,7 +87,7 @@ class ThreadsQuery(Query, frozen=True, kw_only=True):
     max_scan: Annotated[int, Meta(ge=1, le=100_000, description="Most threads that `match` looks at.")] = 10_000
     owner: OwnerId | None = None
     type: ThreadType | None = None
-    expiring_within: Annotated[Duration, Meta(description="Threads that expire within this time.")] | None = None
+    expiring_within: Annotated[Span, Meta(description="Threads that expire within this time.")] | None = None
     order: Literal["id", "created", "expires_at"] = "id"
 
 
@@ -119,7 +119,7 @@ class ContextQuery(Query, frozen=True, kw_only=True):
     budget: Annotated[int, Meta(ge=1, le=10_000_000, description="Tokens to spend.")] | None = None
     limit: Limit | None = None
     consistency: Literal["eventual", "strong"] = "eventual"
-    timeout: Duration | None = None
+    timeout: Span | None = None
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class RecallBody(msgspec.Struct, frozen=True, kw_only=True):
     neighbours: Annotated[int, Meta(ge=0, le=20)] | Neighbours | None = None
     mode: Literal["hybrid", "dense", "keyword"] | None = None
     consistency: Literal["eventual", "strong"] = "eventual"
-    timeout: Annotated[Duration, Meta(description="At most 30s.")] | None = None
+    timeout: Annotated[Span, Meta(description="At most 30s.")] | None = None
     exclude: Annotated[list[MessageId], Meta(max_length=1000)] = []
 
 
@@ -214,7 +214,7 @@ class ContextBody(msgspec.Struct, frozen=True, kw_only=True):
     budget: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     limit: Limit | None = None
     consistency: Literal["eventual", "strong"] = "eventual"
-    timeout: Duration | None = None
+    timeout: Span | None = None
 
 
 class FlushRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -160,6 +160,12 @@ async def test_json_that_no_client_should_send_is_refused(api: Api, body: bytes,
     assert (await api.facts("t"))["exists"] is False
 
 
+async def test_the_path_of_a_fault_is_a_json_pointer_even_through_odd_keys(api: Api) -> None:
+    body = b'{"content": "a", "metadata": {"a/b~c": {"n": ' + b"9" * 40 + b"}}}"
+    answer = await api.client.post(MESSAGES, content=body, headers=JSON)
+    assert problem(answer, 400, "invalid_json")["errors"][0]["path"] == "/metadata/a~1b~0c/n"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -244,6 +250,7 @@ async def test_an_answer_is_json_or_not_acceptable(api: Api, accept: str, status
         ("since=today", "query:since"),
         ("after=x", "query:after"),
         ("order=random", "query:order"),
+        ("since=2026-W05-6T12:00:00Z", "query:since"),
         ("role=%ff", "query"),
         ("&".join(f"p{number}=1" for number in range(40)), "query"),
     ],

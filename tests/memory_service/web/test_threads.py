@@ -229,3 +229,20 @@ async def test_settings_that_mean_nothing_are_refused_by_name(api: Api, settings
 async def test_oversized_settings_metadata_is_refused(api: Api) -> None:
     body = {"metadata": {"a": "x" * 70_000}}
     problem(await api.ask("PUT", "threads/t", body), 413, "message_too_large")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code", "place"),
+    [
+        ("GET", "threads?expiring_within=soon", None, "invalid_parameter", "query:expiring_within"),
+        ("GET", "threads/t/context?timeout=soon", None, "invalid_parameter", "query:timeout"),
+        ("POST", "threads/t/context", {"timeout": "soon"}, "invalid_query", "/timeout"),
+        ("POST", "recall", {"query": "a", "timeout": "soon"}, "invalid_query", "/timeout"),
+        ("POST", "threads/t/ttl", {"ttl": "soon"}, "invalid_ttl", "/ttl"),
+    ],
+)
+async def test_a_length_of_time_that_is_none_is_a_fault_of_its_place(
+    api: Api, method: str, path: str, body: Any, code: str, place: str
+) -> None:
+    document = problem(await api.ask(method, path, body), 400, code)
+    assert [fault["path"] for fault in document["errors"]] == [place]
