@@ -17,7 +17,7 @@ from memory_service.model.facts import Facts, Slice
 from memory_service.model.mutations import Flush, Outcome
 from memory_service.model.values import Draft, Guard, Strategy
 from memory_service.operations import moments
-from memory_service.operations.messages import NewMessage, drafts
+from memory_service.operations.messages import NewMessage, of_our_own
 from memory_service.operations.outcomes import settle
 from memory_service.operations.stored import StoredMessage, decode, decoded
 from memory_service.policies.flushing import (
@@ -181,8 +181,7 @@ def _summary(memory: OpenMemory, wish: Wish, chosen: Plan, stored: Sequence[Stor
     about = {"summary_of": stands_for, "from": left[0].id, "to": left[-1].id}
     if wish.summary_tokens is not None:
         text = fitting(text, wish.summary_tokens, estimate)
-    made = drafts(memory, [NewMessage(text, "system", metadata=about)], "")
-    return made[0] if made else None
+    return of_our_own(memory, NewMessage(text, "system", metadata=about))
 
 
 async def _flushed(

@@ -83,9 +83,15 @@ def received(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/m
     return Received(tuple(out), tuple(excluded), desk)
 
 
-def drafts(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/messages") -> tuple[Draft, ...]:
-    """What `received` makes of the messages, for those who do not tell what privacy did."""
-    return received(memory, messages, path).drafts
+def of_our_own(memory: OpenMemory, message: NewMessage) -> Draft | None:
+    """A message that the service says itself, redacted; None where its role is not kept.
+
+    `options.limits` are for what callers send: a memory without metadata keys can still be summarised.
+    """
+    desk = privacy.desk(memory)
+    if desk.excludes(message.role):
+        return None
+    return _draft(message if desk.redactor is None else desk.message(message, ""), memory.clock.now_ms())
 
 
 def _draft(message: NewMessage, now: int) -> Draft:

@@ -25,7 +25,7 @@ _ALWAYS: Final = (
     "internal",
 )
 _OF_MEMORY: Final = ("memory_not_found", "definition_not_loaded", "rate_limited", "storage_unavailable")
-_OF_BODY: Final = ("invalid_json", "unknown_field", "request_too_large", "unsupported_media_type")
+_OF_BODY: Final = ("invalid_json", "invalid_message", "unknown_field", "request_too_large", "unsupported_media_type")
 _OF_GUARDED: Final = ("version_mismatch", "idempotency_mismatch", "busy", "storage_full")
 
 _PATH: Final[Mapping[str, Json]] = {

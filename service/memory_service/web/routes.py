@@ -35,7 +35,7 @@ _MESSAGES: Final = Body(messages.SHAPES, messages.shape)
 _ACTIONS: Final = Body(
     (CreateConversation, StoreMessage, ReadHistory, ClearConversation, DeleteConversation), actions.shape
 )
-_STORE: Final = ("invalid_message", "message_too_large", "system_cap", "quota_exceeded")
+_STORE: Final = ("invalid_ttl", "message_too_large", "system_cap", "quota_exceeded")
 _RECALL: Final = ("vector_unavailable", "embedder_unavailable", "timeout")
 _DOCUMENT: Final = ("working_memory_disabled", "wrong_scope")
 
@@ -109,7 +109,7 @@ ROUTES: Final[tuple[Route, ...]] = (
           body=Body((requests.RecallBody,)), searches=True, codes=(*_RECALL, "invalid_query", "invalid_filter",
           "invalid_owner", "recall_disabled")),
     Route("POST", f"{M}/messages", "bulk_append", "Append to many threads", messages.bulk, results.BulkAnswer,
-          body=Body((requests.Bulk,)), codes=("invalid_message",)),
+          body=Body((requests.Bulk,)), codes=("invalid_thread", "invalid_ttl", "message_too_large")),
     Route("POST", f"{M}/operations", "operations", "The eight operations of keyed memories, one or a list",
           operations.run, results.OperationAnswer, body=operations.Tasks((Task, operations.List)), codes=(*_STORE,
           "invalid_template", "invalid_thread", "thread_full", "token_limit", "version_mismatch", "confirm_required",

@@ -98,3 +98,13 @@ async def test_flushed_messages_are_counted_by_strategy(api: Api) -> None:
 
     pages = (await api.management.get("/metrics")).text
     assert 'memory_evicted_messages_total{memory="support",strategy="simple_fifo"} 2.0' in pages
+
+
+@pytest.mark.parametrize("api", [{"limits": {"metadataKeys": 0, "messageBytes": 100}}], indirect=True)
+async def test_limits_of_what_callers_send_do_not_keep_a_thread_from_being_summarised(api: Api) -> None:
+    await api.append("t", *"abcd")
+
+    answer = await api.ask("POST", "threads/t/flush", {"strategy": "hybrid_summary", "force": True})
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["summary"]["messages"] == 2
