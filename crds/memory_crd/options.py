@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from memory_crd import patterns
+from memory_crd import durations, patterns
 from memory_crd.eviction import Flushing, Window
 from memory_crd.fields import Rule, Setting
 from memory_crd.models import Items, Nested, Open
@@ -126,9 +126,28 @@ class WorkingMemory:
     ] = None
 
 
+def _some_time(raw: object) -> bool:
+    """Whether a duration is given that is not 0; one that cannot be read has a fault of its own."""
+    try:
+        return raw is not None and durations.parse(raw) > 0
+    except durations.InvalidDuration:
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Ttl:
     """How long messages live. Milliseconds; None is no expiry."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!self.required || (has(self.after) && !string(self.after).matches('^0+[a-z]*$'))"
+            " || (has(self.maxAge) && !string(self.maxAge).matches('^0+[a-z]*$'))",
+            message="required needs after or maxAge: a thread that must expire has to be told when",
+            holds=lambda raw: (
+                raw.get("required") is not True or any(_some_time(raw.get(n)) for n in ("after", "maxAge"))
+            ),
+        ),
+    )
 
     after_ms: Annotated[
         int | None,

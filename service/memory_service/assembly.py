@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +42,7 @@ class Backends:
 
     settings: Settings
     worker: WorkerSocket
+    on_refresh: Callable[[str], None] = lambda _: None
     clock: SystemClock = field(default_factory=SystemClock)
     _redis: dict[str, RedisStores] = field(default_factory=dict)
     _vectors: dict[str, VectorStore] = field(default_factory=dict)
@@ -66,6 +69,7 @@ class Backends:
             index=timed(index, "vector"),
             embedder=timed(self.worker.of(entry.id), "embedder"),
             clock=self.clock,
+            on_refresh=partial(self.on_refresh, entry.id),
         )
 
     def _redis_of(self, use: str) -> RedisStores:

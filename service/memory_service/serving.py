@@ -59,10 +59,10 @@ class Serving:
         stores are children of this process, which then answers the management pages on the main port too.
         """
         worker = WorkerSocket(settings.socket)
-        backends = Backends(settings, worker)
         metrics = Metrics(CollectorRegistry())
+        backends = Backends(settings, worker, metrics.refreshed)
         registry = Registry(source, backends.open, on_gone=metrics.forget)
-        monitor = Monitor(registry, worker, lambda memory_id, health: _record(metrics, memory_id, health))
+        monitor = Monitor(registry, worker, lambda memory_id, health: record(metrics, memory_id, health))
         keys = _keys(api_keys, local=settings.listen.is_loopback)
         pod = settings.pod or socket.gethostname()
         service = Service(registry, monitor, worker, keys, metrics, tracer=tracer(environ, pod), pod=pod)
@@ -151,7 +151,7 @@ def _keys(folder: str | None, *, local: bool) -> ApiKeys | OpenDoor:
         raise InvalidSettings(f"--credentials has no usable API keys: {fault}") from fault
 
 
-def _record(metrics: Metrics, memory_id: str, health: Health) -> None:
+def record(metrics: Metrics, memory_id: str, health: Health) -> None:
     """What a look at a memory means for its gauges. Without storage its numbers stay as they were."""
     for component, check in health.checks.items():
         metrics.healthy(memory_id, component, check.status)

@@ -204,6 +204,8 @@ BOUNDS = [
     ("options/ttl/maxAge", "30 days", ["match"]),
     ("options/ttl/after", 0.5, ["multiple of 1"]), ("options/ttl/maxAge", 8_639_913_601, ["8639913600"]),
     ("options/ttl/required", "no", ["boolean"]),
+    ("options/ttl", {"required": True}, ["required needs after or maxAge"]),
+    ("options/ttl", {"required": True, "after": 0, "maxAge": "00d"}, ["required needs after or maxAge"]),
     ("options/window", {}, ["say messages, tokens, or both"]),
     ("options/window/messages", 0, ["greater than or equal to 1"]), ("options/window/messages", 100_001, ["100000"]),
     ("options/window/tokens", 0, ["greater than or equal to 1"]),

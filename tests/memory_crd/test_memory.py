@@ -223,6 +223,15 @@ def test_what_another_engine_calls_a_policy_is_refused_by_name(name: str) -> Non
     assert faults_of(manifest(options={name: {}}))[f"/spec/options/{name}"].startswith("unknown field; known here: ")
 
 
+@pytest.mark.parametrize("ttl", [{}, {"after": 0}, {"after": "00d", "maxAge": "0s"}], ids=str)
+def test_threads_that_must_expire_have_to_be_told_when(ttl: dict[str, object]) -> None:
+    said = faults_of(manifest(options={"ttl": ttl | {"required": True}}))["/spec/options/ttl"]
+
+    assert said == "required needs after or maxAge: a thread that must expire has to be told when"
+    for enough in ({"after": "1ms"}, {"maxAge": 10}):
+        assert Memory.parse(manifest(options={"ttl": ttl | {"required": True} | enough})).spec.options.ttl.required
+
+
 @pytest.mark.parametrize("window", [{"messages": 20}, {"tokens": 4000}, {"messages": 1, "tokens": 1}], ids=str)
 def test_a_window_has_a_size_in_messages_or_tokens(window: dict[str, int]) -> None:
     spec = Memory.parse(manifest(options={"window": window})).spec

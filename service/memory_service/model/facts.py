@@ -56,7 +56,8 @@ class MessagePage:
     A page also ends at 1 MiB. For `last` and for newest first, go on with `before=<incarnation>-<next_seq>`; a `last`
     that was cut short by its bytes has the newest of them and a `next_seq`.
     `gone` is True when `after`/`before` name an incarnation of the thread that is no more. `corrupted` counts entries
-    that were passed over because their bytes are those of no message.
+    that were passed over because their bytes are those of no message. `stale` says that a refresh on this read would
+    move the thread's expiry, where the policy has reads do that.
     """
 
     messages: list[bytes]
@@ -66,6 +67,7 @@ class MessagePage:
     next_seq: int | None = None
     gone: bool = False
     corrupted: int = 0
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

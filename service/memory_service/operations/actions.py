@@ -155,7 +155,7 @@ async def _store(context: _Context, action: StoreMessage, content: str) -> Done:
 
 
 async def _read(context: _Context, action: ReadHistory) -> Done:
-    page, _ = await history.read(context.memory, context.thread, Slice(last=action.limit))
+    page = await history.read(context.memory, context.thread, Slice(last=action.limit))
     said = [message for raw in page.messages if (message := decoded(raw)) is not None]
     return Done({"memoryHistory": [_line(message) for message in said]})
 

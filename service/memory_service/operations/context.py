@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memory_service.errors import EmbedderUnavailable, VectorUnavailable
 from memory_service.model.facts import Facts, Slice, WorkingDocument
+from memory_service.operations import keeping_alive
 from memory_service.operations.catching_up import caught_up
 from memory_service.operations.recall import (
     DEFAULT_TIMEOUT_MS,
@@ -89,6 +90,8 @@ async def context(memory: OpenMemory, request: ContextRequest) -> ContextAnswer:
     facts, page = await asyncio.gather(
         memory.store.facts(request.thread), memory.store.read(request.thread, Slice(last=depth))
     )
+    if page.stale:
+        await keeping_alive.after_read(memory, request.thread)
     messages = [Line(raw, message) for raw in page.messages if (message := decoded(raw)) is not None]
     working = await _working(memory, facts, request)
     first = estimate(working.content.decode()) if working else 0

@@ -9,6 +9,7 @@ from memory_service.errors import Refused
 from memory_service.model.facts import MessagePage, Slice
 from memory_service.model.mutations import Append, Clear, DeleteMessage, Outcome, Replace, Restore, SetMessageTtl
 from memory_service.model.values import Guard
+from memory_service.operations import keeping_alive
 from memory_service.operations.messages import NewMessage, received
 from memory_service.operations.outcomes import settle
 from memory_service.operations.relieving import relieved
@@ -37,8 +38,8 @@ async def write(memory: OpenMemory, thread: str, messages: Sequence[NewMessage],
     return new.cleaned(await relieved(memory, thread, outcome, guard), guard)
 
 
-async def read(memory: OpenMemory, thread: str, what: Slice) -> tuple[MessagePage, bool]:
-    """A page of a thread's messages, and whether reading moved the thread's expiry (`options.ttl.refresh: read`).
+async def read(memory: OpenMemory, thread: str, what: Slice) -> MessagePage:
+    """A page of a thread's messages.
 
     Raises `gone` when an id or a cursor belongs to a thread of that name that is no more.
     """
@@ -47,10 +48,9 @@ async def read(memory: OpenMemory, thread: str, what: Slice) -> tuple[MessagePag
         raise Refused(
             "gone", "the id or cursor belongs to an earlier thread of this name, which was deleted or expired"
         )
-    refreshed = False
-    if page.incarnation and memory.definition.spec.options.ttl.refresh == "read":
-        refreshed = await memory.store.touch(thread)
-    return page, refreshed
+    if page.stale:
+        await keeping_alive.after_read(memory, thread)
+    return page
 
 
 async def clear(memory: OpenMemory, thread: str, *, backup: bool, guard: Guard) -> Outcome:
@@ -69,6 +69,7 @@ async def one(memory: OpenMemory, thread: str, message_id: str) -> bytes:
     found = await memory.store.message(thread, message_id)
     if found is None:
         raise no_message(message_id)
+    await keeping_alive.after_read(memory, thread)
     return found
 
 

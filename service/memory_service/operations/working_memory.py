@@ -13,9 +13,13 @@ import msgspec
 
 from memory_service.errors import Fault, Refused
 from memory_service.model.facts import WorkingDocument
+<<<<<<< HEAD
 from memory_service.model.mutations import Outcome
 from memory_service.model.values import Guard, Writing
 from memory_service.operations import privacy
+=======
+from memory_service.operations import keeping_alive, privacy
+>>>>>>> 87accba (Reads of any content keep a thread alive in one trip, and are counted; refuse required without a time)
 from memory_service.operations.outcomes import settle
 from memory_service.policies import documents
 
@@ -67,7 +71,10 @@ class Document:
 async def read(memory: OpenMemory, place: Place) -> Document:
     """The document, or the one it would start with. Raises `working_memory_disabled` or `wrong_scope`."""
     _form(memory, place)
-    return present(memory, await memory.store.working(thread=place.thread, owner=place.owner))
+    stored = await memory.store.working(thread=place.thread, owner=place.owner)
+    if place.thread is not None:
+        await keeping_alive.after_read(memory, place.thread)
+    return present(memory, stored)
 
 
 def present(memory: OpenMemory, stored: WorkingDocument) -> Document:
@@ -205,6 +212,15 @@ def _wrong_kind(text: str) -> Refused:
 
 async def _store(memory: OpenMemory, place: Place, raw: bytes | None, if_match: int | None, how: Writing) -> Outcome:
     ttl = memory.definition.spec.options.ttl.after_ms if place.owner is not None else None
+<<<<<<< HEAD
     return await memory.store.set_working(
         raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None, how=how
+=======
+    done = settle(
+        await memory.store.set_working(
+            raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None
+        )
+>>>>>>> 87accba (Reads of any content keep a thread alive in one trip, and are counted; refuse required without a time)
     )
+    if done.refreshed:
+        memory.on_refresh()

@@ -76,7 +76,7 @@ def would_move(policy: Policy, *, now: int, created: int, expires: int, ttl_ms: 
     `expires` and `ttl_ms` are the thread's own (0 none). The script decides again, and is the authority.
     """
     if expires == 0:
-        return policy.required and bool(ttl_ms or policy.max_age_ms)
+        return policy.required and bool(ttl_ms or policy.ttl_ms or policy.max_age_ms)
     if ttl_ms == 0:
         return False
     target = -(-(now + ttl_ms) // grain(ttl_ms)) * grain(ttl_ms)

@@ -18,6 +18,7 @@ from memory_service.assembly import Backends
 from memory_service.metrics import Metrics
 from memory_service.operations.monitor import Monitor
 from memory_service.operations.registry import Registry
+from memory_service.serving import record
 from memory_service.settings import Address, Settings
 from memory_service.web.app import App
 from memory_service.web.auth import OpenDoor
@@ -146,11 +147,11 @@ def build(url: str, entries: list[Entry], **more: Any) -> Api:
         qdrant_ephemeral="http://127.0.0.1:9", tenant=f"test-{os.getpid()}-{next(TENANTS)}",
     )  # fmt: skip
     worker = WorkerSocket(settings.socket)
-    backends = Backends(settings, worker)
     metrics = Metrics(CollectorRegistry())
+    backends = Backends(settings, worker, metrics.refreshed)
     declared = Declared(entries)
     registry = Registry(declared, backends.open, on_gone=metrics.forget)
-    monitor = Monitor(registry, worker, lambda memory_id, health: None)
+    monitor = Monitor(registry, worker, lambda memory_id, health: record(metrics, memory_id, health))
     service = Service(registry, monitor, worker, more.get("keys") or OpenDoor(local=False), metrics, pod="pod-1")
     registry.refresh()
     return Api(service, declared, backends)

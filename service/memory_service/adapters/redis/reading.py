@@ -15,7 +15,7 @@ from memory_service.adapters.redis.connection import Connection
 from memory_service.adapters.redis.headers import Header, decode_header
 from memory_service.keys import Keys, parse_message_id
 from memory_service.model.facts import Facts, MessagePage, Slice
-from memory_service.policies.retention import Policy
+from memory_service.policies.retention import Policy, would_move
 
 PAGE_BYTES: Final = 1 << 20
 SCANNED: Final = 2_000
@@ -64,6 +64,14 @@ def alive(raw: bytes | None, now: int) -> Header | None:
     if header.next_due and header.next_due <= now and not header.pinned:
         raise Due
     return header
+
+
+def stale(policy: Policy, header: Header, now: int) -> bool:
+    """Whether a refresh on a read would move a living thread's expiry; False where reads refresh nothing."""
+    if policy.refresh != "read" or header.pinned:
+        return False
+    ttl = header.ttl if header.own_ttl else policy.ttl_ms
+    return would_move(policy, now=now, created=header.created, expires=header.expires, ttl_ms=ttl)
 
 
 def facts_of(thread: str, header: Header | None, settings: bytes | None, now: int, policy: Policy) -> Facts:
@@ -145,7 +153,8 @@ class Reader:
         )
         if raw != again:
             return None
-        header = alive(raw, milliseconds(clock))
+        now = milliseconds(clock)
+        header = alive(raw, now)
         if header is None:
             return MessagePage([], 0, 0, 0)
         if not all(each.endswith(b"}") and each.startswith(_BEGINNING) for each in (*log, *system)):
@@ -154,7 +163,7 @@ class Reader:
         messages, next_seq = _fitting(messages)
         if newest_first:
             messages.reverse()
-        return _page(messages, header, next_seq)
+        return _page(messages, header, next_seq, moves=stale(self._policy, header, now))
 
     async def _page(self, thread: str, what: Slice) -> MessagePage:
         """A page by the script, asked again where it stopped for having looked at enough."""
@@ -164,18 +173,19 @@ class Reader:
         found: list[bytes] = []
         damaged = 0
         while True:
-            header, next_seq, passed_over, messages = await self._ask(thread, what, what.limit - len(found))
+            header, now, next_seq, passed_over, messages = await self._ask(thread, what, what.limit - len(found))
             found += messages
             damaged += passed_over
             if header is None or next_seq == -1:
                 return MessagePage([], 0, 0, 0, gone=True) if next_seq == -1 else MessagePage([], 0, 0, 0)
             size = sum(map(len, found))
             if next_seq == 0 or len(found) >= what.limit or size >= PAGE_BYTES or (messages and not _filtered(what)):
-                return replace(_page(found, header, next_seq or None), corrupted=damaged)
+                moves = stale(self._policy, header, now)
+                return _page(found, header, next_seq or None, damaged, moves=moves)
             step = f"{header.incarnation}-{next_seq}"
             what = replace(what, before=step) if what.newest_first else replace(what, after=step)
 
-    async def _ask(self, thread: str, what: Slice, limit: int) -> tuple[Header | None, int, int, list[bytes]]:
+    async def _ask(self, thread: str, what: Slice, limit: int) -> tuple[Header | None, int, int, int, list[bytes]]:
         after = parse_message_id(what.after) if what.after else None
         before = parse_message_id(what.before) if what.before else None
         flags = (_AFTER if after else 0) | (_BEFORE if before else 0) | (_NEWEST if what.newest_first else 0)
@@ -187,16 +197,16 @@ class Reader:
         reply: list[Any] = await self._connection.run(
             "read", [self._keys.memory, self._keys.header(thread)], args, write=False
         )
-        return alive(reply[0], reply[1]), reply[2], reply[3], reply[4:]
+        return alive(reply[0], reply[1]), reply[1], reply[2], reply[3], reply[4:]
 
 
 def _filtered(what: Slice) -> bool:
     return what.role is not None or what.since is not None or what.until is not None
 
 
-def _page(messages: list[bytes], header: Header, next_seq: int | None) -> MessagePage:
+def _page(messages: list[bytes], header: Header, next_seq: int | None, damaged: int = 0, *, moves: bool) -> MessagePage:
     total = header.messages + header.system_messages
-    return MessagePage(messages, total, header.version, header.incarnation, next_seq)
+    return MessagePage(messages, total, header.version, header.incarnation, next_seq, corrupted=damaged, stale=moves)
 
 
 def message_numbers(message: bytes) -> tuple[int, int]:

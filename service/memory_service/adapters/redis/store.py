@@ -16,7 +16,7 @@ from memory_service.adapters.redis.documents import Documents, document_of
 from memory_service.adapters.redis.headers import decode_header
 from memory_service.adapters.redis.listing import Lister
 from memory_service.adapters.redis.owners import Owners
-from memory_service.adapters.redis.reading import Due, Reader, message_numbers, milliseconds
+from memory_service.adapters.redis.reading import Due, Reader, message_numbers, milliseconds, stale
 from memory_service.adapters.redis.tallies import tally
 from memory_service.adapters.redis.totals import read_totals
 from memory_service.errors import StorageUnavailable
@@ -39,7 +39,7 @@ from memory_service.model.facts import (
 from memory_service.model.mutations import Append, Mutation, Outcome
 from memory_service.model.search import Audience, Candidate, Checked
 from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Writing
-from memory_service.policies.retention import Policy, would_move
+from memory_service.policies.retention import Policy
 
 T = TypeVar("T")
 _EVERYONE: Final = Audience(any_owner=True)
@@ -92,15 +92,10 @@ class RedisThreadStore:
 
     async def touch(self, thread: str) -> bool:
         """Refresh the thread's expiry after a read, where the policy says so; True when it moved."""
-        policy = self._policy
-        if policy.refresh != "read":
+        if self._policy.refresh != "read":
             return False
         clock, raw = await self._connection.pipeline([("TIME",), ("GET", self._keys.header(thread))])
-        if raw is None:
-            return False
-        header, now = decode_header(raw), milliseconds(clock)
-        ttl = header.ttl if header.own_ttl else policy.ttl_ms
-        if header.pinned or not would_move(policy, now=now, created=header.created, expires=header.expires, ttl_ms=ttl):
+        if raw is None or not stale(self._policy, decode_header(raw), milliseconds(clock)):
             return False
         return (await self._batcher.submit(codec.encode(codec.Touch(thread), self._keys))).refreshed
 

@@ -125,7 +125,7 @@ async def _walk(turn: Turn, config: ReadConfig, key: Met) -> AsyncIterator[bytes
             role=None if config.role is UNSET else config.role,
             newest_first=newest_first,
         )
-        page, _ = await history.read(turn.memory, turn.key, what)
+        page = await history.read(turn.memory, turn.key, what)
         key.total, key.version, key.corrupted = page.total, page.version, key.corrupted + page.corrupted
         for raw in page.messages:
             yield raw
@@ -142,7 +142,7 @@ async def _read_last(turn: Turn, config: ReadConfig, last: int) -> Done:
         role=None if config.role is UNSET else config.role,
         newest_first=True,
     )
-    page, _ = await history.read(turn.memory, turn.key, what)
+    page = await history.read(turn.memory, turn.key, what)
     kept, held, key = [], 0, Met(page.total, page.version, page.corrupted)
     for raw in page.messages:
         if not turn.room.takes(raw, held):

@@ -84,9 +84,7 @@ async def write(call: Call, service: Service) -> Reply:
 async def read(call: Call, service: Service) -> Reply:
     """GET messages: stored bytes are joined, never decoded."""
     query: requests.MessagesQuery = call.query
-    page, refreshed = await history.read(call.opened, call.thread, _slice(call, query))
-    if refreshed:
-        service.metrics.refreshed(call.params["memory"])
+    page = await history.read(call.opened, call.thread, _slice(call, query))
     cursor = _next_cursor(call.thread, page, query)
     body = b'{"thread":"%s","messages":%s,"total":%d,"version":%d,"next_cursor":%s%s}' % (
         call.thread.encode(),

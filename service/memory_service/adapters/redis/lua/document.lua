@@ -64,7 +64,7 @@ local function forget(h, thread, key)
   local moved = refresh(h)
   save(h, thread)
   if moved then spread(h, thread) end
-  return answer(C_ok, CHANGED + DELETED, next_pos(), h)
+  return answer(C_ok, CHANGED + DELETED + (moved and REFRESHED or 0), next_pos(), h)
 end
 
 local function of_thread(thread)
@@ -95,7 +95,7 @@ local function of_thread(thread)
   write(key, pos)
   if created then enter(h, thread) end
   if moved then spread(h, thread) else stamp(h, key) end
-  return answer(C_ok, CHANGED + (created and CREATED or 0), pos, h, now)
+  return answer(C_ok, CHANGED + (created and CREATED or moved and REFRESHED or 0), pos, h, now)
 end
 
 local reply = keyed and keyed.replay(DIGEST, body)
