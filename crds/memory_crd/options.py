@@ -140,7 +140,8 @@ class Ttl:
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="!self.required || (has(self.after) && !string(self.after).matches('^0+[a-z]*$'))"
+            cel="!has(self.required) || !self.required"
+            " || (has(self.after) && !string(self.after).matches('^0+[a-z]*$'))"
             " || (has(self.maxAge) && !string(self.maxAge).matches('^0+[a-z]*$'))",
             message="required needs after or maxAge: a thread that must expire has to be told when",
             holds=lambda raw: (
