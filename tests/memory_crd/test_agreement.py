@@ -64,12 +64,8 @@ CASES = {"memory": (plain(MEMORY), Spec), "tenant": (plain(TENANT), TenantSpec)}
 ONLY_RULES_SAY = (
     "exclude each other", "must hold", "must not hold", "must be {{ env", "must be an http://", "another item already",
     "can always be", "must not exceed", "a peer is either", "must be an RE2 pattern", "the replacement must not",
-<<<<<<< HEAD
     "is there already", "a window needs a size", "flushing needs a limit",
-    "hybrid_summary needs",
-=======
-    "is there already", "a window needs a size", "required needs after",
->>>>>>> 87accba (Reads of any content keep a thread alive in one trip, and are counted; refuse required without a time)
+    "hybrid_summary needs", "required needs after",
 )  # fmt: skip
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(max_examples=250, deadline=None)

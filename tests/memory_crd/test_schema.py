@@ -109,7 +109,7 @@ def test_a_memory_has_no_field_that_nothing_implements() -> None:
 
     assert list(spec) == ["$schema", "id", "deletionPolicy", "storage", "vector", "embedder", "options"]
     assert list(spec["options"]["properties"]) == [
-        "lastMessages", "semanticRecall", "workingMemory", "ttl", "privacy", "limits",
+        "lastMessages", "semanticRecall", "workingMemory", "ttl", "privacy", "window", "flushing", "limits",
     ]  # fmt: skip
 
 

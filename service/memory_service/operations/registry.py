@@ -43,12 +43,9 @@ class OpenMemory:
     index: VectorIndex
     embedder: QueryEmbedder
     clock: Clock
-<<<<<<< HEAD
     relieving: set[str] = field(default_factory=set, compare=False)
-=======
     on_refresh: Callable[[], None] = lambda: None
-    """Hears of every expiry that a read moved, or a write to a working-memory document."""
->>>>>>> 87accba (Reads of any content keep a thread alive in one trip, and are counted; refuse required without a time)
+    """Hears of every expiry that a read moved."""
 
 
 class Source(Protocol):

@@ -13,13 +13,9 @@ import msgspec
 
 from memory_service.errors import Fault, Refused
 from memory_service.model.facts import WorkingDocument
-<<<<<<< HEAD
 from memory_service.model.mutations import Outcome
 from memory_service.model.values import Guard, Writing
-from memory_service.operations import privacy
-=======
 from memory_service.operations import keeping_alive, privacy
->>>>>>> 87accba (Reads of any content keep a thread alive in one trip, and are counted; refuse required without a time)
 from memory_service.operations.outcomes import settle
 from memory_service.policies import documents
 
@@ -71,10 +67,14 @@ class Document:
 async def read(memory: OpenMemory, place: Place) -> Document:
     """The document, or the one it would start with. Raises `working_memory_disabled` or `wrong_scope`."""
     _form(memory, place)
-    stored = await memory.store.working(thread=place.thread, owner=place.owner)
+    now = await _now(memory, place)
     if place.thread is not None:
         await keeping_alive.after_read(memory, place.thread)
-    return present(memory, stored)
+    return now
+
+
+async def _now(memory: OpenMemory, place: Place) -> Document:
+    return present(memory, await memory.store.working(thread=place.thread, owner=place.owner))
 
 
 def present(memory: OpenMemory, stored: WorkingDocument) -> Document:
@@ -117,7 +117,7 @@ async def merge(memory: OpenMemory, place: Place, content: object, guard: Guard)
     if guard.key is not None and not guard.dry_run and (before := await memory.store.answered(guard.key)) is not None:
         return await _again(memory, place, desk.cleaned(settle(before), guard))
     for _ in range(ATTEMPTS):
-        now = await read(memory, place)
+        now = await _now(memory, place)
         _check_version(now, guard)
         merged = documents.merged(now.content, change)
         raw = _encoded(memory, "schema", merged)
@@ -138,7 +138,7 @@ async def delete(memory: OpenMemory, place: Place, guard: Guard) -> Outcome:
 async def _seen(memory: OpenMemory, place: Place, guard: Guard) -> int | None:
     """The version that the document must have: none where it must be absent. Raises `version_mismatch`."""
     if guard.if_absent and guard.if_match:
-        now = await read(memory, place)
+        now = await _now(memory, place)
         settle(Outcome("version_mismatch", version=now.version))
     return 0 if guard.if_absent else guard.if_match
 
@@ -212,15 +212,6 @@ def _wrong_kind(text: str) -> Refused:
 
 async def _store(memory: OpenMemory, place: Place, raw: bytes | None, if_match: int | None, how: Writing) -> Outcome:
     ttl = memory.definition.spec.options.ttl.after_ms if place.owner is not None else None
-<<<<<<< HEAD
     return await memory.store.set_working(
         raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None, how=how
-=======
-    done = settle(
-        await memory.store.set_working(
-            raw, thread=place.thread, owner=place.owner, if_match=if_match, ttl_ms=ttl or None
-        )
->>>>>>> 87accba (Reads of any content keep a thread alive in one trip, and are counted; refuse required without a time)
     )
-    if done.refreshed:
-        memory.on_refresh()
