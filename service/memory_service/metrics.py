@@ -80,6 +80,12 @@ WORKER: Final = (
     ),
     Family("memory_embedding_duration_seconds", "histogram", ("embedder",), "One batch of texts to vectors."),
     Family("memory_orphan_vectors", "gauge", ("memory",), "Vectors without a living message, at the last audit."),
+    Family(
+        "memory_missing_vectors",
+        "gauge",
+        _M,
+        "Living messages without a vector at the last audit, which had them made.",
+    ),
     Family("memory_indexed_total", "counter", ("memory",), "Messages that the vector store has learnt."),
     Family(
         "memory_reaper_lag_seconds", "gauge", ("memory",), "How long the oldest of what expired waited for its removal."

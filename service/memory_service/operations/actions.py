@@ -21,7 +21,7 @@ from memory_service.operations import history, privacy, threads
 from memory_service.operations.messages import NewMessage
 from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.operations.templates import render
-from memory_service.operations.words import Duration, Expiry, Moment, ThreadId
+from memory_service.operations.words import Duration, Expiry, MessageId, Moment, ThreadId
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -70,6 +70,8 @@ class ReadHistory(msgspec.Struct, kw_only=True, frozen=True):
     conversationId: Template
     variables: Variables = {}
     limit: Annotated[int, Meta(ge=1, le=MOST_HISTORY)] = MOST_HISTORY
+    before: Annotated[MessageId, Meta(description="Messages before this one, to go further back.")] | UnsetType = UNSET
+    includeMetadata: Annotated[bool, Meta(description="Ids, times and metadata too.")] = False
 
 
 class ClearConversation(Action, kw_only=True, frozen=True):
@@ -155,9 +157,12 @@ async def _store(context: _Context, action: StoreMessage, content: str) -> Done:
 
 
 async def _read(context: _Context, action: ReadHistory) -> Done:
-    page = await history.read(context.memory, context.thread, Slice(last=action.limit))
+    before = None if action.before is UNSET else action.before
+    what = Slice(limit=action.limit, before=before, newest_first=True) if before else Slice(last=action.limit)
+    page = await history.read(context.memory, context.thread, what)
     said = [message for raw in page.messages if (message := decoded(raw)) is not None]
-    return Done({"memoryHistory": [_line(message) for message in said]})
+    lines = [_line(message, action.includeMetadata) for message in (reversed(said) if before else said)]
+    return Done({"memoryHistory": lines})
 
 
 async def _clear(context: _Context, action: ClearConversation) -> Done:
@@ -170,8 +175,9 @@ async def _delete(context: _Context, action: DeleteConversation) -> Done:
     return Done({"deleted": outcome.deleted}, outcome)
 
 
-def _line(message: StoredMessage) -> dict[str, str]:
-    return {"role": message.role, "content": message.content}
+def _line(message: StoredMessage, whole: bool) -> dict[str, Any]:
+    line = {"role": message.role, "content": message.content}
+    return line | {"id": message.id, "timestamp": message.timestamp, "metadata": message.metadata} if whole else line
 
 
 _HANDLERS: Final[Mapping[type, Callable[[_Context, Any], Awaitable[Done]]]] = {

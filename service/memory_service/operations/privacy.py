@@ -22,6 +22,7 @@ from memory_service.policies.redaction import Effort, Redactor, TooCostly, redac
 if TYPE_CHECKING:
     from memory_service.operations.messages import NewMessage
     from memory_service.operations.registry import OpenMemory
+    from memory_service.operations.stored import StoredMessage
 
 
 @dataclass(slots=True)
@@ -58,6 +59,20 @@ class Desk:
         if self.redacted == before:
             return message
         self.redacted = before + 1
+        return msgspec.structs.replace(message, content=content, metadata=metadata)
+
+    def shown(self, message: StoredMessage) -> StoredMessage:
+        """A stored message under the patterns of today: it may be older than they are.
+
+        Where that takes too long, nothing of its text is shown.
+        """
+        if self.redactor is None:
+            return message
+        try:
+            content = self.redactor.text(message.content, self.effort)
+            metadata = self.redactor.data(message.metadata, self.effort)
+        except TooCostly:
+            content, metadata = self.redactor.replacement, {}
         return msgspec.structs.replace(message, content=content, metadata=metadata)
 
     def settings(self, settings: Settings) -> Settings:

@@ -75,6 +75,9 @@ class Configured(Mutated, kw_only=True):
     created: bool
     changed: bool
     expires_at: str | None
+    redacted: Annotated[int | UnsetType, Meta(description="Title and metadata in which something was replaced.")] = (
+        UNSET
+    )
 
 
 class Expires(Mutated, kw_only=True):
@@ -326,6 +329,7 @@ class MemoryAnswer(Answer, kw_only=True):
     ready: bool
     reasons: list[str]
     definition: dict[str, Any]
+    token_counter: Annotated[str, Meta(description="What counts the tokens of its messages.")]
 
 
 class MemoriesPage(Answer, kw_only=True):
@@ -463,7 +467,7 @@ class ActionAnswer(Answer, kw_only=True, omit_defaults=True):
     """What the action asked for: which members depends on the operation."""
 
     memoryConversationId: str | UnsetType = UNSET
-    memoryHistory: list[dict[str, str]] | UnsetType = UNSET
+    memoryHistory: list[dict[str, Any]] | UnsetType = UNSET
     appended: int | UnsetType = UNSET
     total: int | UnsetType = UNSET
     version: int | UnsetType = UNSET

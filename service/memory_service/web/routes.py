@@ -116,7 +116,7 @@ ROUTES: Final[tuple[Route, ...]] = (
           "busy")),
     Route("POST", f"{M}/actions", "actions", "The five conversation operations of flow engines", actions.run,
           results.ActionAnswer, body=_ACTIONS, codes=(*_STORE, "invalid_template", "invalid_thread",
-          "settings_conflict", "thread_full", "token_limit", "version_mismatch")),
+          "settings_conflict", "thread_full", "token_limit", "version_mismatch", "gone")),
     Route("GET", f"{M}/owners", "list_owners", "Whom threads and documents belong to", owners.listed,
           results.OwnersPage, query=requests.PageQuery, codes=("invalid_cursor",)),
     Route("GET", f"{O}/threads", "list_owner_threads", "An owner's threads", owners.threads, results.ThreadsPage,

@@ -66,6 +66,7 @@ class Auditor:
             points, orphans = await self._orphans(lease)
             threads, missing = await self._missing(lease)
         subject.metrics.series("memory_orphan_vectors", subject.id).set(orphans)
+        subject.metrics.series("memory_missing_vectors", subject.id).set(missing)
         if orphans or missing:
             log.warning("memory %s: audit deleted %d orphans, enqueued %d messages", subject.id, orphans, missing)
         return Audit(threads, points, orphans, missing)

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from memory_service.adapters.embedders import words
 from memory_service.errors import EmbedderUnavailable, TextRefused
 from memory_service.model.outbox import DeadLetter, LiveText
 from memory_service.model.search import Point
 from memory_service.operations import moments, stored
 from memory_service.operations.filters import indexable
+from memory_service.operations.privacy import Desk
 from memory_service.operations.stored import StoredMessage
-from memory_service.policies.redaction import Effort, TooCostly, redactor
+from memory_service.policies.redaction import redactor
 from memory_service.worker.subject import Subject, TextEmbedder
 
 PROBE: Final = "hello"
@@ -65,14 +64,9 @@ def _read(subject: Subject, text: LiveText) -> StoredMessage | None:
     """
     message = stored.decoded(text.message)
     privacy = subject.spec.options.privacy
-    if message is None or privacy is None or not privacy.redact:
+    if message is None or privacy is None:
         return message
-    redact, effort = redactor(privacy), Effort(time.thread_time)
-    try:
-        content, metadata = redact.text(message.content, effort), redact.data(message.metadata, effort)
-    except TooCostly:
-        content, metadata = privacy.replacement, {}
-    return msgspec.structs.replace(message, content=content, metadata=metadata)
+    return Desk(redactor(privacy)).shown(message)
 
 
 async def _embed(

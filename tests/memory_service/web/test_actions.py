@@ -81,6 +81,28 @@ async def test_history_is_the_most_recent_oldest_first_and_empty_for_an_unknown_
     assert await act(api, "READ_HISTORY", conversationId="nobody") == {"memoryHistory": []}
 
 
+async def test_history_can_be_read_further_back_with_times_and_metadata(api: Api) -> None:
+    await act(api, "STORE_MESSAGE", conversationId="c", content="first", metadata={"n": 1})
+    await api.append("c", "second", "third")
+    newest = await act(api, "READ_HISTORY", conversationId="c", limit=2, includeMetadata=True)
+    second, third = newest["memoryHistory"]
+    older = await act(api, "READ_HISTORY", conversationId="c", before=second["id"], includeMetadata=True)
+    (first,) = older["memoryHistory"]
+    assert set(first) == {"role", "content", "id", "timestamp", "metadata"}
+    assert (first["content"], first["metadata"], third["metadata"]) == ("first", {"n": 1}, {})
+    two = await act(api, "READ_HISTORY", conversationId="c", limit=2, before=third["id"])
+    assert two["memoryHistory"] == [{"role": "user", "content": "first"}, {"role": "user", "content": "second"}]
+
+
+async def test_a_place_in_a_history_that_is_gone_is_no_place(api: Api) -> None:
+    await api.append("c", "a")
+    await act(api, "DELETE_CONVERSATION", conversationId="c")
+    await api.append("c", "b")
+    problem(await api.ask("POST", "actions", {
+        "operation": "READ_HISTORY", "conversationId": "c", "before": "1-1",
+    }), 410, "gone")  # fmt: skip
+
+
 async def test_clear_keeps_the_slot_and_delete_removes_it(api: Api) -> None:
     await act(api, "CREATE_CONVERSATION", conversationId="c", maxMessages=5)
     await api.append("c", "a", "b")

@@ -18,6 +18,8 @@ async def test_declared_memories_are_listed_with_their_resolved_definition(api: 
     (item,) = page["items"]
     assert (item["id"], item["name"], item["generation"], page["next_cursor"]) == ("support", "support", 1, None)
     assert item["definition"]["options"]["semanticRecall"]["maxResults"] == 5
+    assert item["definition"]["embedder"] == {"use": "local", "config": {"model": "all-MiniLM-L6-v2"}}
+    assert item["token_counter"] == "estimate"
     assert (await api.ask("GET", "/v1/memories/support")).json() == item
 
 

@@ -112,15 +112,34 @@ async def test_a_merged_document_is_redacted(api: Api, valkey: Valkey) -> None:
     assert SECRET.encode() not in await everything(api, valkey)
 
 
-async def test_a_summary_of_messages_older_than_the_patterns_is_redacted(api: Api, valkey: Valkey) -> None:
+async def before_the_patterns(api: Api, *contents: str) -> None:
+    """Append to `t` what was said before the memory declared any privacy."""
     plain = api.declared.entries[0]
     api.declared.entries = [entry(options={})]
     api.declared.version += 1
     api.service.registry.refresh()
-    await api.append("t", *[f"{number} I am {SECRET}" for number in range(8)])
+    await api.append("t", *contents)
     api.declared.entries = [plain]
     api.declared.version += 1
     api.service.registry.refresh()
+
+
+async def test_content_in_stats_is_redacted_with_the_patterns_of_today(api: Api) -> None:
+    await before_the_patterns(api, f"I am {SECRET}")
+    task = {"operation": "stats", "key": "t", "stats_config": {"include_content": True}}
+    (shown,) = (await api.ask("POST", "operations", task)).json()["output"]["messages"]
+
+    assert shown["content"] == f"I am {MARK}"
+
+
+async def test_settings_tell_how_many_of_their_texts_were_redacted(api: Api) -> None:
+    answer = await api.ask("PUT", "threads/t", {"title": f"Talk with {SECRET}", "metadata": {"who": SECRET}})
+
+    assert answer.json()["redacted"] == 2
+
+
+async def test_a_summary_of_messages_older_than_the_patterns_is_redacted(api: Api, valkey: Valkey) -> None:
+    await before_the_patterns(api, *[f"{number} I am {SECRET}" for number in range(8)])
 
     flushed = (await api.ask("POST", "threads/t/flush", {"strategy": "hybrid_summary", "target": 0.1})).json()
 

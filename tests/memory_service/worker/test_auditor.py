@@ -53,6 +53,7 @@ async def test_messages_without_a_point_go_on_the_outbox_again(rig: Rig, auditor
         await index(rig).remove(Removals(candidates=(Candidate("hurt", outcome.incarnation, 2),)))
         found = await auditor.audit()
         assert (found.threads, found.missing) == (2, 3)
+        assert b"memory_missing_vectors{memory=" in rig.subject.metrics.render("")[0]
         await rig.indexed()
     assert await index(rig).count() == 4
 

@@ -268,14 +268,14 @@ async def _health(turn: Turn) -> Done:
 async def _stats(turn: Turn) -> Done:
     found, messages = await reports.stats(turn.memory, turn.key, turn.config)
     if messages is not None:
-        shown, held = [], 0
+        shown, held, desk = [], 0, privacy.desk(turn.memory)
         for raw in messages:
             if not turn.room.takes(raw, held):
                 break
             held += len(raw)
             message = decoded(raw)
             if message is not None:
-                shown.append(reports.whole(message))
+                shown.append(reports.whole(desk.shown(message)))
         found["messages"] = shown[::-1]
     return Done(found)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
+from memory_crd.memory import Spec, resolve_embedder
 
 from memory_service.errors import Fault, Refused
 from memory_service.keys import valid_thread
@@ -15,6 +17,7 @@ from memory_service.operations.health import Health, examine
 from memory_service.operations.registry import Held
 from memory_service.operations.stats import Group, grouped
 from memory_service.operations.stats import stats as numbers
+from memory_service.policies.tokens import COUNTER
 from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
@@ -63,8 +66,14 @@ def _described(held: Held, service: Service) -> results.MemoryAnswer:
         generation=held.generation,
         ready=held.fault is None and health is not None and health.status == "ok",
         reasons=reasons if health is not None or held.fault else ["Pending: it has not been examined yet"],
-        definition=spec.document() if spec is not None else dict(held.entry.definition),
+        definition=_resolved(spec).document() if spec is not None else dict(held.entry.definition),
+        token_counter=COUNTER,
     )
+
+
+def _resolved(spec: Spec) -> Spec:
+    """The specification with the embedder that serves it, which it need not name."""
+    return replace(spec, embedder=resolve_embedder(spec))
 
 
 def _reason(name: str, check: Check) -> str:

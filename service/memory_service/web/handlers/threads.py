@@ -74,6 +74,7 @@ async def _configure(call: Call, mode: Literal["replace", "merge"]) -> Reply:
         changed=outcome.changed or outcome.created,
         expires_at=moments.render_or_none(outcome.expires_at),
         version=outcome.version,
+        redacted=answers.redacted(outcome),
     )
     made = outcome.created and mode == "replace" and not answers.dry_run(call)
     reply = answers.mutated(call, outcome, answer, status=201 if made else 200)
