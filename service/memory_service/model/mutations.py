@@ -119,10 +119,10 @@ class Flush:
 class Import:
     """Bring a whole thread from elsewhere: settings, messages, document and times, in one step.
 
-    A thread of that name is `exists`, or goes when `replacing`. `settings` name every field; a ttl that is UNSET is the
-    memory's. `staged` names `staged_count` messages that were brought before (ThreadStore.stage) in place of `drafts`;
-    `busy` when they are gone. Times lie in the past; `expires_at` None is no expiry, or the memory's own where it
-    requires one. An expiry that is over by now is `invalid_ttl`. It knows no dry run.
+    A thread of that name is `exists`, or goes when `replacing` (`deleted`). `settings` name every field; a ttl that is
+    UNSET is the memory's. `staged` names `staged_count` messages that were brought before (ThreadStore.stage) in place
+    of `drafts`; `busy` when they are gone. Times lie in the past; `expires_at` None is no expiry, or the memory's own
+    where it requires one. An expiry that is over by now is `invalid_ttl`. It knows no dry run.
     """
 
     thread: str

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from memory_service.errors import Fault, Refused
 from memory_service.model.facts import Facts, ThreadPage, ThreadQuery
 from memory_service.model.mutations import Configure, Delete, Outcome, SetTtl
 from memory_service.model.values import Guard, Settings
 from memory_service.operations import privacy
+from memory_service.operations.messages import count_keys
 from memory_service.operations.outcomes import settle
 
 if TYPE_CHECKING:
@@ -50,17 +53,30 @@ async def configure(
 
     Raises `invalid_field` at `window` for a window of its own in a memory that flushes.
     """
-    _check_window(memory, settings, window)
+    check_window(memory, settings, window)
     desk = privacy.desk(memory)
     change = Configure(thread, desk.settings(settings), mode, guard)
     return desk.cleaned(settle(await memory.store.mutate(change)), guard)
 
 
-def _check_window(memory: OpenMemory, settings: Settings, path: str) -> None:
-    """A thread's own window would mix an exact window with flushes."""
+def check_window(memory: OpenMemory, settings: Settings, path: str) -> None:
+    """Raises Refused at `path`: a thread's own window would mix an exact window with flushes."""
     if memory.definition.spec.options.flushing is not None and isinstance(settings.max_messages, int):
         text = "is a window of its own, and this memory flushes (options.flushing); leave it out"
         raise Refused("invalid_field", f"{path} {text}", [Fault(path, "invalid_field", text)])
+
+
+def check_metadata(memory: OpenMemory, metadata: dict[str, Any], path: str = "/metadata") -> None:
+    """Raises Refused where a thread's metadata exceeds the memory's limits."""
+    limits = memory.definition.spec.options.limits
+    if (keys := count_keys(metadata)) > limits.metadata_keys:
+        raise _metadata("invalid_message", f"has {keys} keys; this memory takes at most {limits.metadata_keys}", path)
+    if (size := len(msgspec.json.encode(metadata))) > limits.message_bytes:
+        raise _metadata("message_too_large", f"is {size} bytes; this memory takes at most {limits.message_bytes}", path)
+
+
+def _metadata(code: str, text: str, path: str) -> Refused:
+    return Refused(code, f"metadata {text}", [Fault(path, code, text)])
 
 
 async def expire(memory: OpenMemory, thread: str, asked: NewExpiry, guard: Guard) -> Outcome:

@@ -103,6 +103,11 @@ async def replace(memory: OpenMemory, place: Place, content: object, guard: Guar
     return _changed(place, form, content, desk.cleaned(outcome, guard))
 
 
+def prepared(memory: OpenMemory, place: Place, content: object, desk: privacy.Desk) -> bytes:
+    """A whole document as it is stored, redacted and checked. Raises Refused as `replace` does."""
+    return _encoded(memory, _form(memory, place), desk.data(content, "/content"))
+
+
 async def merge(memory: OpenMemory, place: Place, content: object, guard: Guard) -> Document:
     """Merge into a schema document. Raises `not_mergeable` for a template, `busy` when others keep writing.
 

@@ -6,7 +6,7 @@ The few hot routes are dispatched here, before Starlette's router; everything ru
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from memory_service.web.dispatch import run
 from memory_service.web.route import Route
 from memory_service.web.routes import ROUTES, T
 from memory_service.web.service import Service
+from memory_service.web.streaming import send_stream
 from memory_service.web.timing import CURRENT, Spans
 
 log = logging.getLogger(__name__)
@@ -62,8 +63,25 @@ class App:
         except Exception:
             log.exception("request %s failed: %s %s", call.request_id, call.method, call.route)
             reply = _problem(call, problems.internal(call.request_id), None)
+        if reply.rest is not None:
+            await self._stream(call, reply, reply.rest, send)
+            return
         self._count(call, reply)
         await send_reply(call, reply, send)
+
+    async def _stream(self, call: Call, reply: Reply, rest: AsyncGenerator[bytes, None], send: Send) -> None:
+        """Send an answer as it is made. One that breaks off has no end: the server closes its connection."""
+        try:
+            await send_stream(call, reply, rest, send)
+        except (Refused, Unavailable) as error:
+            reply.outcome = error.code
+            log.warning("request %s broke off: %s: %s", call.request_id, call.route, error)
+        except (ClientDisconnect, TimeoutError):
+            reply.outcome = "disconnected"
+        except Exception:
+            reply.outcome = "internal"
+            log.exception("request %s failed: %s %s", call.request_id, call.method, call.route)
+        self._count(call, reply)
 
     async def _reply(self, call: Call) -> Reply:
         if self._service.drain.draining:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -32,13 +32,17 @@ _TRACEPARENT: Final = re.compile(
 
 @dataclass(slots=True)
 class Reply:
-    """An answer before the headers that every answer has. `outcome` labels metrics: "ok" or the problem's code."""
+    """An answer before the headers that every answer has. `outcome` labels metrics: "ok" or the problem's code.
+
+    What is not known whole begins with `body` and goes on with `rest`.
+    """
 
     status: int
     body: bytes
     headers: list[Header] = field(default_factory=list)
     content_type: bytes = JSON
     outcome: str = "ok"
+    rest: AsyncGenerator[bytes, None] | None = None
 
 
 @dataclass(slots=True)
@@ -136,13 +140,18 @@ def too_large() -> Refused:
 
 async def send_reply(call: Call, reply: Reply, send: Send) -> None:
     """Send an answer with what every answer carries: request id, trace, timings, length."""
+    await send_head(call, reply, send, (b"content-length", b"%d" % len(reply.body)))
+    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else reply.body})
+
+
+async def send_head(call: Call, reply: Reply, send: Send, *more: Header) -> None:
+    """Send status and headers."""
     headers: list[Header] = [
         (b"content-type", reply.content_type),
-        (b"content-length", b"%d" % len(reply.body)),
+        *more,
         (b"x-request-id", call.request_id.encode()),
         (b"traceresponse", call.trace),
         (b"server-timing", call.spans.header()),
         *reply.headers,
     ]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else reply.body})

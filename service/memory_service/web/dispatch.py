@@ -15,9 +15,10 @@ from memory_service.web.preconditions import key_of, read_headers
 from memory_service.web.readers import reader
 from memory_service.web.route import Route
 from memory_service.web.service import Service
+from memory_service.web.streaming import NDJSON
 
 MAX_PARAMETERS: Final = 32
-_ACCEPTED: Final = frozenset({"*/*", "application/*", "application/json", "application/problem+json"})
+_ACCEPTED: Final = frozenset({"*/*", "application/*", "application/problem+json"})
 _NOTHING: Final[dict[type, Any]] = {}
 
 
@@ -27,7 +28,7 @@ async def run(route: Route, call: Call, service: Service) -> Reply:
     if (memory := call.params.get("memory")) is not None:
         call.memory = service.registry.get(memory)
         await _within_rate(call)
-    _check_accept(call)
+    _check_accept(route, call)
     faults: list[Fault] = []
     read_headers(call, route, faults)
     call.query = _query(route, call, faults)
@@ -39,6 +40,11 @@ async def run(route: Route, call: Call, service: Service) -> Reply:
             call.body = route.body.read({} if route.body.optional and not raw else parse(raw), faults)
         except Refused as refusal:
             faults += refusal.faults
+    elif route.lines:
+        _check_media_type(route, call)
+        if b"idempotency-key" in call.headers:
+            text = "is not honoured here: a body that is not known whole has no digest; send it again with mode=skip"
+            faults.append(Fault("header:Idempotency-Key", "invalid_header", text))
     elif _has_body(call):
         faults.append(Fault("", "invalid_field", "is not expected: this route takes its parameters from the query"))
     if faults:
@@ -92,12 +98,13 @@ def _has_body(call: Call) -> bool:
 
 def _check_media_type(route: Route, call: Call) -> None:
     """JSON in UTF-8, unencoded; a body without a type is taken for that. Raises `unsupported_media_type`."""
-    raw = call.headers.get(b"content-type", JSON)
-    if raw == JSON and b"content-encoding" not in call.headers:
+    expected = NDJSON.encode() if route.lines else JSON
+    raw = call.headers.get(b"content-type", expected)
+    if raw == expected and b"content-encoding" not in call.headers:
         return
     given = raw.decode("latin-1").lower()
     kind, _, parameters = given.partition(";")
-    allowed = {"application/json", "application/merge-patch+json"} if route.method == "PATCH" else {"application/json"}
+    allowed = {expected.decode()} | ({"application/merge-patch+json"} if route.method == "PATCH" else set())
     charset = parameters.replace(" ", "").replace('"', "").partition("charset=")[2].partition(";")[0]
     encoding = call.headers.get(b"content-encoding", b"identity").lower()
     if kind.strip() not in allowed or charset not in ("", "utf-8", "utf8") or encoding != b"identity":
@@ -106,10 +113,11 @@ def _check_media_type(route: Route, call: Call) -> None:
         )
 
 
-def _check_accept(call: Call) -> None:
+def _check_accept(route: Route, call: Call) -> None:
     accept = call.headers.get(b"accept")
     if accept is None or accept == b"*/*":
         return
     kinds = [part.split(";")[0].strip().lower() for part in accept.decode("latin-1").split(",")]
-    if not _ACCEPTED.intersection(kinds):
-        raise Refused("not_acceptable", "this service answers application/json only")
+    answered = NDJSON if route.streams else JSON.decode()
+    if answered not in kinds and not _ACCEPTED.intersection(kinds):
+        raise Refused("not_acceptable", f"this route answers {answered} only")

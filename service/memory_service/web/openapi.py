@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from memory_service.operations.words import MEMORY_PATTERN, MessageId, OwnerId, ThreadId
 from memory_service.web.problems import CONTENT_TYPE, STATUS_OF, Problem
-from memory_service.web.route import Body, Route
+from memory_service.web.route import Route
 from memory_service.web.routes import ROUTES
+from memory_service.web.streaming import NDJSON
 
 Json = dict[str, Any]
 
@@ -64,9 +65,7 @@ def document() -> Json:
     types = [*_types(ROUTES), Problem]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF, schema_hook=_word)
     schema_of = {id(type_): schema for type_, schema in zip(types, schemas, strict=True)}
-    for name in _reachable(
-        components, (schema_of[id(each)] for route in ROUTES if route.body for each in route.body.types)
-    ):
+    for name in _reachable(components, (schema_of[id(each)] for route in ROUTES for each in _sent(route))):
         if "properties" in components[name]:
             components[name]["additionalProperties"] = False
     paths: Json = {}
@@ -104,7 +103,13 @@ def _operation(route: Route, schema_of: Mapping[int, Json], components: Mapping[
     if route.body is not None:
         operation["requestBody"] = {
             "required": not route.body.optional,
-            "content": {"application/json": {"schema": _body(route.body, schema_of)}},
+            "content": {"application/json": {"schema": _any_of(route.body.types, schema_of)}},
+        }
+    if route.lines:
+        operation["requestBody"] = {
+            "required": True,
+            "description": "One JSON document a line.",
+            "content": {NDJSON: {"schema": _any_of(route.lines, schema_of)}},
         }
     return operation
 
@@ -112,13 +117,21 @@ def _operation(route: Route, schema_of: Mapping[int, Json], components: Mapping[
 def _types(routes: Iterable[Route]) -> list[Any]:
     found: dict[int, Any] = {}
     for route in routes:
-        for type_ in (route.answer, route.query, *(route.body.types if route.body else ())):
+        for type_ in (*_answers(route), route.query, *_sent(route)):
             found.setdefault(id(type_), type_)
     return list(found.values())
 
 
-def _body(body: Body, schema_of: Mapping[int, Json]) -> Json:
-    schemas = [schema_of[id(type_)] for type_ in body.types]
+def _sent(route: Route) -> tuple[Any, ...]:
+    return (*(route.body.types if route.body else ()), *route.lines)
+
+
+def _answers(route: Route) -> tuple[Any, ...]:
+    return route.answer if route.streams else (route.answer,)
+
+
+def _any_of(types: Sequence[Any], schema_of: Mapping[int, Json]) -> Json:
+    schemas = [schema_of[id(type_)] for type_ in types]
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
@@ -164,7 +177,7 @@ def _responses(route: Route, schema_of: Mapping[int, Json]) -> Json:
     good: Json = {
         "description": "Done.",
         "headers": dict(_ANSWER_HEADER_REFS),
-        "content": {"application/json": {"schema": schema_of[id(route.answer)]}},
+        "content": {NDJSON if route.streams else "application/json": {"schema": _any_of(_answers(route), schema_of)}},
     }
     if route.guarded:
         good["headers"]["ETag"] = {

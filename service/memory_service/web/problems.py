@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from memory_service.errors import Refused, Unavailable
+from memory_service.web.results import Imported
 
 STATUSES: Final[Mapping[int, tuple[str, ...]]] = {
     400: (
@@ -95,9 +96,11 @@ class Problem(msgspec.Struct, omit_defaults=True):
     used: int | None = None
     limit: int | None = None
     next: str | None = None
+    line: int | None = None
+    imported: Imported | None = None
 
 
-_EXTRA: Final = ("version", "quota", "used", "limit", "next")
+_EXTRA: Final = ("version", "quota", "used", "limit", "next", "line", "imported")
 
 
 def of_error(error: Refused | Unavailable, request_id: str) -> Problem:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.model.values import Role, Strategy, ThreadType
+from memory_service.operations.lines import Seq
 from memory_service.operations.messages import MAX_BATCH, NewMessage
 from memory_service.operations.words import AnyOwner, Duration, Expiry, MessageId, Moment, OwnerId, Span, ThreadId
 from memory_service.policies.flushing import TARGET
@@ -240,6 +241,25 @@ class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+
+
+class ImportQuery(Query, frozen=True, kw_only=True):
+    """How to import."""
+
+    mode: Annotated[
+        Literal["fail", "skip", "replace"], Meta(description="What becomes of a thread or document that exists.")
+    ] = "fail"
+    resume_after: Annotated[Seq, Meta(description="Lines of threads that are whole up to here are passed over.")] = 0
+
+
+class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to export: everything, if nothing is said."""
+
+    resume_after: Annotated[
+        Seq, Meta(description="The `seq` of the last line that arrived: threads that are whole by then are left out.")
+    ] = 0
+    prefix: Annotated[str, Meta(min_length=1, max_length=255, description="Threads whose ids begin so.")] | None = None
+    owner: Annotated[OwnerId, Meta(description="Threads and working memory of this owner.")] | None = None
 
 
 class WorkingMemoryBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -489,3 +489,25 @@ class OperationAnswer(Answer, kw_only=True, omit_defaults=True):
     next: str | UnsetType | None = UNSET
     error: dict[str, Any] | UnsetType | None = UNSET
     results: list[OperationAnswer] | UnsetType = UNSET
+
+
+class ImportCounts(Answer, kw_only=True):
+    """How many came in (of which `replaced` were there before), were left alone, were over, left again by a window."""
+
+    imported: int
+    replaced: int
+    skipped: int
+    expired: int
+    evicted: int
+
+
+class Imported(Answer, kw_only=True):
+    """What an import did. `resume_after` is where it would go on after the last whole thread."""
+
+    lines: int
+    threads: ImportCounts
+    messages: ImportCounts
+    working_memory: ImportCounts
+    redacted: int
+    excluded: int
+    resume_after: int

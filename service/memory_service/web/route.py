@@ -37,6 +37,8 @@ class Route:
 
     `operation` labels metrics; `codes` are the refusals beyond those that any route may answer; `guarded` mutations
     of a thread or a document honour If-Match, Idempotency-Key and dry_run; `searches` honours Memory-Consistency.
+    `lines` are the kinds of lines that a streamed body has, one JSON document each; an answer of several kinds is such
+    a stream too.
     """
 
     method: str
@@ -47,6 +49,7 @@ class Route:
     answer: Any
     query: type[requests.Query] = requests.NoQuery
     body: Body | None = None
+    lines: tuple[Any, ...] = ()
     codes: tuple[str, ...] = ()
     guarded: bool = False
     searches: bool = False
@@ -56,3 +59,8 @@ class Route:
     def versioned(self) -> bool:
         """Whether it honours If-Match: it changes one thread, or one working-memory document."""
         return self.guarded or (self.method != "GET" and self.path.endswith("/working-memory"))
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is lines."""
+        return isinstance(self.answer, tuple)

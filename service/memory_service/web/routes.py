@@ -12,6 +12,7 @@ from memory_service.operations.actions import (
     StoreMessage,
 )
 from memory_service.operations.keyed.task import Task
+from memory_service.operations.lines import LINES
 from memory_service.web import requests, results
 from memory_service.web.handlers import (
     actions,
@@ -22,6 +23,7 @@ from memory_service.web.handlers import (
     owners,
     recall,
     threads,
+    transfer,
     upkeep,
     working_memory,
 )
@@ -123,6 +125,12 @@ ROUTES: Final[tuple[Route, ...]] = (
           query=requests.OwnerThreadsQuery, codes=("invalid_cursor",)),
     Route("DELETE", O, "erase_owner", "Erase an owner everywhere, with a receipt", owners.erase,
           results.ErasureReceipt),
+    Route("POST", f"{M}/export", "export", "Threads and documents as lines of JSON, streamed", transfer.export,
+          tuple(LINES.values()), body=Body((requests.ExportRequest,), optional=True), codes=("busy", "invalid_owner")),
+    Route("POST", f"{M}/import", "import", "Bring the lines of an export in, thread by thread", transfer.import_,
+          results.Imported, query=requests.ImportQuery, lines=tuple(LINES.values()), codes=("invalid_import", *_STORE,
+          *_DOCUMENT, "not_empty", "thread_full", "invalid_ttl", "busy", "unsupported_media_type", "storage_full",
+          "timeout")),
     Route("GET", f"{M}/outbox/dead", "list_dead_letters", "Messages that could not be indexed", upkeep.dead,
           results.DeadLettersPage, query=requests.PageQuery, codes=("invalid_cursor",)),
     Route("POST", f"{M}/outbox/dead/replay", "replay_dead_letters", "Try to index them again", upkeep.replay,

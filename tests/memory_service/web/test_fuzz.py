@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -57,6 +58,12 @@ def running(url: str) -> Iterator[str]:
         loop, stop = loops[0]
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_: object, value: Any) -> bytes:
+    """Bodies of lines: the first one."""
+    return msgspec.json.encode(value)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from memory_service.model.facts import ThreadQuery
 from memory_service.model.values import UNSET as KEEP
 from memory_service.model.values import Settings
 from memory_service.operations import moments, threads
-from memory_service.operations.messages import count_keys
 from memory_service.operations.threads import NewExpiry
 from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
@@ -86,12 +85,8 @@ async def _configure(call: Call, mode: Literal["replace", "merge"]) -> Reply:
 def settings(call: Call) -> Settings:
     """The settings of a body. Raises Refused `invalid_message` where metadata exceeds the memory's limits."""
     body: requests.ThreadSettings = call.body
-    limits = call.opened.definition.spec.options.limits
     if isinstance(body.metadata, dict):
-        if (keys := count_keys(body.metadata)) > limits.metadata_keys:
-            raise _metadata("invalid_message", f"has {keys} keys; this memory takes at most {limits.metadata_keys}")
-        if (size := len(answers.encode(body.metadata))) > limits.message_bytes:
-            raise _metadata("message_too_large", f"is {size} bytes; this memory takes at most {limits.message_bytes}")
+        threads.check_metadata(call.opened, body.metadata)
     return Settings(
         type=_kept(body.type),
         owner=_kept(body.owner),
@@ -106,10 +101,6 @@ def settings(call: Call) -> Settings:
 def _kept(value: Any) -> Any:
     """msgspec's "not given" as the model's."""
     return KEEP if value is UNSET else value
-
-
-def _metadata(code: str, text: str) -> Refused:
-    return Refused(code, f"metadata {text}", [Fault("/metadata", code, text)])
 
 
 async def delete(call: Call, service: Service) -> Reply:

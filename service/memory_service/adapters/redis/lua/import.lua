@@ -79,7 +79,8 @@ local function import(op, h, dead)
   finish(new, thread, given)
   save(new, thread, op.key)
   spread(new, thread)
-  return outcome(C_ok, CHANGED + CREATED, new, 1, op.count, op.count - new.n - new.y)
+  local flags = CHANGED + CREATED + (h and DELETED or 0) + band(string.byte(answer, 2), FLUSH_DUE)
+  return outcome(C_ok, flags, new, 1, op.count, op.count - new.n - new.y)
 end
 
 return {import = import}
