@@ -28,7 +28,7 @@ from memory_service.model.mutations import Mutation, Outcome
 from memory_service.model.outbox import DeadLetter, Expired, LiveText, OutboxEntry
 from memory_service.model.search import Audience, Candidate, Checked, Point, Proposals, QueryVectors, Removals, Search
 from memory_service.model.values import PARTITIONS as PARTITIONS
-from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Writing
+from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Reservation, Writing
 
 if TYPE_CHECKING:  # the HTTP process never loads numpy: 25 MiB it has no use for
     import numpy as np
@@ -120,6 +120,22 @@ class ThreadStore(Protocol):
 
     async def working_at(self, version: int, *, thread: str | None, owner: str | None) -> bytes | None:
         """A document's content at a version that a keyed change gave it, None when that is no longer known."""
+        ...
+
+    async def reserve(self, key: IdempotencyKey, token: bytes, lease_ms: int) -> Reservation:
+        """Reserve a key for a request of several steps; `token` (8 bytes) names who holds it."""
+        ...
+
+    async def renew(self, key: IdempotencyKey, token: bytes, lease_ms: int) -> bool:
+        """Hold a reservation longer; False when it lapsed and is another's."""
+        ...
+
+    async def conclude(self, key: IdempotencyKey, token: bytes, answer: bytes) -> bool:
+        """End a reservation with the answer that is repeated from now on; False when it was lost."""
+        ...
+
+    async def release(self, key: IdempotencyKey, token: bytes) -> None:
+        """End a reservation without an answer."""
         ...
 
     async def check(

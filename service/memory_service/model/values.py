@@ -46,6 +46,14 @@ class IdempotencyKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """What became of reserving a key: `taken`, or `busy`, `mismatch`, or `answered` before, with that answer."""
+
+    state: str
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Guard:
     """What every mutation of a thread honours. `if_match` is the version the caller saw."""
 

@@ -41,9 +41,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was removed, what a second look found, and whether that look was complete and found nothing."""
+    """What was removed, what a second look found, and whether that look was complete and found nothing.
 
-    owner: str
+    It does not say whose it was: it may be kept for a replay, and nothing of an erased owner may.
+    """
+
     erased_at: int
     removed: Counts
     remaining: Counts
@@ -76,7 +78,7 @@ async def erase(memory: OpenMemory, owner: str) -> Receipt:
         remaining.vectors = before
     found = any(getattr(remaining, field.name) for field in fields(remaining))
     verified = settled and left is not None and not found
-    return Receipt(owner, memory.clock.now_ms(), removed, remaining, verified)
+    return Receipt(memory.clock.now_ms(), removed, remaining, verified)
 
 
 async def _remove(memory: OpenMemory, owner: str, incarnations: set[int]) -> tuple[Counts, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from memory_service.web import results
 from memory_service.web.call import Call, Reply
 
 encode = msgspec.json.Encoder().encode
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
 Done = TypeVar("Done", bound=results.Mutated)
 
 
@@ -70,13 +71,20 @@ def relief(outcome: Outcome) -> results.Relief | msgspec.UnsetType:
     return results.Relief(removed=done.removed, tokens_freed=done.tokens_freed, actual_strategy=done.strategy)
 
 
+def repeated(reply: Reply, again: bool) -> Reply:
+    """The reply, marked where it is the first answer once more."""
+    if again:
+        reply.headers.append(_REPLAYED)
+    return reply
+
+
 def trail(outcome: Outcome, dry: bool) -> list[tuple[bytes, bytes]]:
     """Memory-Consistency and Idempotent-Replayed."""
     headers = []
     if not dry and outcome.pos:
         headers.append((b"memory-consistency", b"%s.%d" % (outcome.epoch.encode(), outcome.pos)))
     if outcome.replayed:
-        headers.append((b"idempotent-replayed", b"true"))
+        headers.append(_REPLAYED)
     return headers
 
 

@@ -27,7 +27,8 @@ _ALWAYS: Final = (
 )
 _OF_MEMORY: Final = ("memory_not_found", "definition_not_loaded", "rate_limited", "storage_unavailable")
 _OF_BODY: Final = ("invalid_json", "invalid_message", "unknown_field", "request_too_large", "unsupported_media_type")
-_OF_GUARDED: Final = ("version_mismatch", "idempotency_mismatch", "busy", "storage_full")
+_OF_GUARDED: Final = ("version_mismatch",)
+_OF_KEYED: Final = ("idempotency_mismatch", "busy", "storage_full")
 
 _PATH: Final[Mapping[str, Json]] = {
     "memory": {"type": "string", "pattern": MEMORY_PATTERN, "description": "The Memory's `spec.id`."},
@@ -151,11 +152,11 @@ def _parameters(route: Route) -> list[Json]:
         for name in (part[1:-1] for part in route.path.split("/") if part.startswith("{"))
     ]
     names = []
-    if route.versioned:
+    if route.guarded:
         names.append("If-Match")
     if route.guarded and route.method == "PUT":
         names.append("If-None-Match")
-    if route.guarded or route.operation in ("bulk_append", "actions", "operations"):
+    if route.guarded or route.keyed:
         names.append("Idempotency-Key")
     if route.searches:
         names.append("Memory-Consistency")
@@ -214,6 +215,8 @@ def codes(route: Route) -> list[str]:
         found += _OF_BODY
     if route.guarded:
         found += _OF_GUARDED
+    if route.guarded or route.keyed:
+        found += _OF_KEYED
     return list(dict.fromkeys(found))
 
 

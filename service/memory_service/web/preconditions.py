@@ -38,15 +38,15 @@ def read_headers(call: Call, route: Route, faults: list[Fault]) -> None:
             call.if_match = int(match[1])
         else:
             _fault(faults, b"if-match", 'must be one version in quotes, as ETag gave it, such as "42"')
-        if not route.versioned:
+        if not route.guarded:
             _fault(
-                faults, b"if-match", "belongs to the change of one thread; where several change, say expected_version"
+                faults, b"if-match", "belongs to the change of one thread or document; elsewhere say expected_version"
             )
     # A client that cached an answer may say what it has when it reads again; it gets the answer anew.
     if (value := headers.get(b"if-none-match")) is not None and call.method not in ("GET", "HEAD"):
         call.if_absent = value == b"*"
         if not (route.guarded and route.method == "PUT"):
-            _fault(faults, b"if-none-match", "belongs to PUT of a thread or of its messages")
+            _fault(faults, b"if-none-match", "belongs to PUT of a thread, of its messages or of a document")
         elif not call.if_absent:
             _fault(faults, b"if-none-match", "must be *: create only")
     if (value := headers.get(b"memory-consistency")) is not None:

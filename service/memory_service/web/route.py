@@ -36,7 +36,8 @@ class Route:
     """One method on one path below /v1.
 
     `operation` labels metrics; `codes` are the refusals beyond those that any route may answer; `guarded` mutations
-    of a thread or a document honour If-Match, Idempotency-Key and dry_run; `searches` honours Memory-Consistency.
+    of a thread or a document honour If-Match, Idempotency-Key and dry_run, `keyed` ones of more than one thread
+    Idempotency-Key alone; `searches` honours Memory-Consistency.
     `lines` are the kinds of lines that a streamed body has, one JSON document each; an answer of several kinds is such
     a stream too.
     """
@@ -52,13 +53,9 @@ class Route:
     lines: tuple[Any, ...] = ()
     codes: tuple[str, ...] = ()
     guarded: bool = False
+    keyed: bool = False
     searches: bool = False
     status: int = 200
-
-    @property
-    def versioned(self) -> bool:
-        """Whether it honours If-Match: it changes one thread, or one working-memory document."""
-        return self.guarded or (self.method != "GET" and self.path.endswith("/working-memory"))
 
     @property
     def streams(self) -> bool:

@@ -144,7 +144,7 @@ def build(url: str, entries: list[Entry], **more: Any) -> Api:
     settings = Settings(
         "-", local, local, "-", redis=url, redis_ephemeral=url, qdrant=more.get("qdrant", "http://127.0.0.1:9"),
         socket=more.get("socket", "/nonexistent.sock"), credentials=more.get("credentials"),
-        qdrant_ephemeral="http://127.0.0.1:9", tenant=f"test-{os.getpid()}-{next(TENANTS)}",
+        qdrant_ephemeral="http://127.0.0.1:9", tenant=more.get("tenant") or f"test-{os.getpid()}-{next(TENANTS)}",
     )  # fmt: skip
     worker = WorkerSocket(settings.socket)
     metrics = Metrics(CollectorRegistry())

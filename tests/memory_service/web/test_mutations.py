@@ -201,7 +201,7 @@ def filled(route: Route) -> str:
     return "/v1" + route.path.format(memory="support", thread="t", owner="ann", id="1-1")
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if not route.versioned], ids=lambda route: route.operation)
+@pytest.mark.parametrize("route", [route for route in ROUTES if not route.guarded], ids=lambda route: route.operation)
 async def test_a_route_that_changes_no_single_thread_refuses_if_match(api: Api, route: Route) -> None:
     answer = await api.ask(route.method, filled(route), headers={"If-Match": '"1"'})
     document = problem(answer, 400, "invalid_header")

@@ -31,6 +31,7 @@ _ROWS: Final = (
 PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "mutate": (*_CORE, ("general", (*_STORED, *_ROWS)), "mutate"),
     "document": (*_THREADS, *_WRITE, "burial()", "idempotency()", "document"),
+    "reserve": ("base", "idempotency()", "reserve"),
     "answered": ("base", "memory", "idempotency()", "answered"),
     "reap": (*_THREADS, "accesses", *_WRITE, "find()", "burial()", "purge()", "reap"),
     "forget": (*_THREADS, "memory", "outbox", "ended", "burial()", "forget"),

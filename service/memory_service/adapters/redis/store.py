@@ -17,6 +17,7 @@ from memory_service.adapters.redis.headers import decode_header
 from memory_service.adapters.redis.listing import Lister
 from memory_service.adapters.redis.owners import Owners
 from memory_service.adapters.redis.reading import Due, Reader, message_numbers, milliseconds, stale
+from memory_service.adapters.redis.reservations import Reservations
 from memory_service.adapters.redis.tallies import tally
 from memory_service.adapters.redis.totals import read_totals
 from memory_service.errors import StorageUnavailable
@@ -38,7 +39,7 @@ from memory_service.model.facts import (
 )
 from memory_service.model.mutations import Append, Mutation, Outcome
 from memory_service.model.search import Audience, Candidate, Checked
-from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Writing
+from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Reservation, Writing
 from memory_service.policies.retention import Policy
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class RedisThreadStore:
         self._lister = Lister(connection, keys, policy, self.facts)
         self._documents = Documents(connection, keys, policy)
         self._owners = Owners(connection, keys)
+        self._reservations = Reservations(connection, keys)
         self._accesses = Accesses(connection, keys)
         self._archive = Archive(connection, keys)
 
@@ -169,6 +171,22 @@ class RedisThreadStore:
     async def stage(self, token: str, drafts: Sequence[Draft]) -> int:
         """Keep a part of a thread that is to be imported."""
         return await self._archive.stage(token, drafts)
+
+    async def reserve(self, key: IdempotencyKey, token: bytes, lease_ms: int) -> Reservation:
+        """Reserve a key for a request of several steps."""
+        return await self._reservations.take(key, token, lease_ms)
+
+    async def renew(self, key: IdempotencyKey, token: bytes, lease_ms: int) -> bool:
+        """Hold a reservation longer; False when it was lost."""
+        return await self._reservations.renew(key, token, lease_ms)
+
+    async def conclude(self, key: IdempotencyKey, token: bytes, answer: bytes) -> bool:
+        """End a reservation with the answer that is repeated from now on; False when it was lost."""
+        return await self._reservations.keep(key, token, answer)
+
+    async def release(self, key: IdempotencyKey, token: bytes) -> None:
+        """End a reservation without an answer."""
+        await self._reservations.drop(key, token)
 
     async def admit(self, per_second: int) -> bool:
         """Whether one more request fits `per_second`, over all replicas."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from memory_service.model.facts import ThreadQuery
 from memory_service.operations import moments, owners
-from memory_service.operations.owners import Counts
+from memory_service.operations.once import once
+from memory_service.operations.owners import Counts, Receipt
 from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.handlers.threads import page
@@ -33,15 +34,16 @@ async def threads(call: Call, service: Service) -> Reply:
 
 async def erase(call: Call, service: Service) -> Reply:
     """DELETE an owner."""
-    receipt = await owners.erase(call.opened, call.params["owner"])
+    memory, owner = call.opened, call.params["owner"]
+    receipt, again = await once(memory, call.key, Receipt, lambda: owners.erase(memory, owner))
     answer = results.ErasureReceipt(
-        owner=receipt.owner,
+        owner=owner,
         erased_at=moments.render(receipt.erased_at),
         removed=_counts(receipt.removed),
         remaining=_counts(receipt.remaining),
         verified=receipt.verified,
     )
-    return answers.ok(answer)
+    return answers.repeated(answers.ok(answer), again)
 
 
 def _counts(counts: Counts) -> results.ErasureCounts:

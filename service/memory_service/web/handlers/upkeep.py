@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from memory_service.model.outbox import DeadLetter
+from memory_service.model.outbox import Audit, DeadLetter
 from memory_service.operations import moments, upkeep
+from memory_service.operations.once import once
 from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
@@ -35,12 +36,14 @@ def _letter(letter: DeadLetter) -> results.DeadLetterAnswer:
 async def replay(call: Call, service: Service) -> Reply:
     """POST outbox/dead/replay."""
     body: requests.ReplayRequest = call.body
-    return answers.ok(results.Replayed(replayed=await upkeep.replay(call.opened, body.ids)))
+    count, again = await once(call.opened, call.key, int, lambda: upkeep.replay(call.opened, body.ids))
+    return answers.repeated(answers.ok(results.Replayed(replayed=count)), again)
 
 
 async def audit(call: Call, service: Service) -> Reply:
     """POST audit."""
-    found, seconds = await upkeep.audit(call.opened, service.worker)
+    kind = tuple[Audit, float]
+    (found, seconds), again = await once(call.opened, call.key, kind, lambda: upkeep.audit(call.opened, service.worker))
     answer = results.AuditAnswer(
         threads=found.threads,
         points=found.points,
@@ -49,4 +52,4 @@ async def audit(call: Call, service: Service) -> Reply:
         repaired=found.orphans + found.missing,
         seconds=seconds,
     )
-    return answers.ok(answer)
+    return answers.repeated(answers.ok(answer), again)
