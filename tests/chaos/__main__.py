@@ -51,12 +51,12 @@ def table(report: Report) -> Table:
     """A run in numbers."""
     tally, verdict = report.tally, report.verdict
     rows = {
-        "acknowledged appends": f"{tally.appends}, of all mutations {sum(tally.acked.values())}",
+        "acknowledged appends": f"{tally.appends}, of all mutations {tally.mutations}",
         "which": ", ".join(f"{kind} {count}" for kind, count in tally.acked.most_common()),
         "writing": f"{report.writing:.1f} s, load {os.getloadavg()[0]:.1f}",
         "killed": ", ".join(f"{kind} {count}" for kind, count in report.kills.most_common()),
         "attempts": f"{tally.attempts}; {', '.join(f'{kind} {count}' for kind, count in tally.statuses.most_common())}",
-        "outcome unknown / then found done": f"{tally.unknown} / {tally.replayed}",
+        "outcome unknown / answers repeated": f"{tally.unknown} / {tally.replayed}",
         "sent twice at once / again later": f"{tally.twins} / {tally.late}",
         "messages and points at the end": f"{verdict.messages} and {verdict.points}",
         "converged": f"{report.converged:.1f} s after the last answer",

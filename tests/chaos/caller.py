@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from tests.chaos.deeds import Deed, Writer
+from tests.chaos.deeds import QUESTIONS, Deed, Writer
 from tests.chaos.ledger import Json
 from tests.chaos.parts import MEMORY
 
@@ -44,8 +44,13 @@ class Tally:
     unknown: int = 0
     """Attempts after which a write may or may not have happened."""
     replayed: int = 0
-    """Retries that found that it had."""
+    """Answers that were those of an attempt before, or of a twin."""
     last_ack: float = 0.0
+
+    @property
+    def mutations(self) -> int:
+        """Acknowledged calls that change something."""
+        return sum(count for kind, count in self.acked.items() if kind not in QUESTIONS)
 
     @property
     def appends(self) -> int:
@@ -94,7 +99,8 @@ class Caller:
         if key is not None:
             self.done.append(Done(deed, key, answer))
         self.tally.acked[deed.kind] += 1
-        self.tally.last_ack = time.monotonic()
+        if deed.kind not in QUESTIONS:
+            self.tally.last_ack = time.monotonic()
 
     async def _again(self, done: Done) -> None:
         """A request of the past must have the answer of the past, and no effect: the end will tell."""

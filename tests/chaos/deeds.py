@@ -16,6 +16,8 @@ SHARED: Final = 2
 WINDOW: Final = 20
 MOST: Final = 300
 """A thread that grew past this is emptied or deleted next, so that it stays cheap to compare."""
+QUESTIONS: Final = ("read", "recall")
+"""Kinds of deeds that change nothing."""
 WORDS: Final = ("invoice", "parcel", "charger", "refund", "meeting", "garden", "violin", "ticket", "engine", "winter")
 
 
@@ -47,12 +49,16 @@ class Writer:
     def next(self) -> Deed:
         """The next deed: nearly always an append."""
         chance = self.dice.random()
+        if chance < 0.3 and (restorable := self._restorable()):
+            return self._restore(restorable[0])
         if chance < 0.92:
             return self._append()
         if chance < 0.95:
             return self._bulk()
         if chance < 0.96:
             return self._fading()
+        if chance < 0.97:
+            return self._question()
         return self._removal()
 
     # --- more ---------------------------------------------------------------------------------------------------------
@@ -101,6 +107,23 @@ class Writer:
         body = {"content": contents[0], "ttl": f"{self.dice.randint(1, 8)}s"}
         return self._deed("expiring append", "POST", f"w{self.number}-fading/messages", body, lambda _: None)
 
+    # --- neither ------------------------------------------------------------------------------------------------------
+
+    def _question(self) -> Deed:
+        """A read of the newest messages, or a recall; an append while there is nothing to ask about."""
+        free = {f"w{self.number}-{number}" for number in range(FREE)}
+        asked = [name for name, thread in self.ledger.threads.items() if name in free and thread.lines]
+        if not asked:
+            return self._append()
+        name = self.dice.choice(asked)
+        if self.dice.random() < 0.5:
+            path = f"threads/{name}/messages?last={WINDOW}"
+            return Deed("read", "GET", path, None, lambda a: self.ledger.read(name, WINDOW, a), keyed=False)
+        _, query = self.dice.choice(self._lines(name))
+        mode = self.dice.choice(("hybrid", "dense", "keyword"))
+        body = {"query": query, "scope": "thread", "thread": name, "max_results": 5, "mode": mode}
+        return Deed("recall", "POST", "recall", body, lambda a: self.ledger.recalled(name, a), keyed=False)
+
     # --- less ---------------------------------------------------------------------------------------------------------
 
     def _removal(self) -> Deed:
@@ -111,8 +134,6 @@ class Writer:
         name = self.dice.choice(mine)
         if (owner := self.ledger.threads[name].owner) and self.dice.random() < 0.1:
             return self._erase(owner)
-        if self.ledger.backups and self.dice.random() < 0.3:
-            return self._restore(self.dice.choice(list(self.ledger.backups)))
         return self.dice.choice((self._delete, self._clear, self._flush, self._remove, self._remove, self._remove))(
             name
         )
@@ -125,10 +146,7 @@ class Writer:
         return self._deed("clear", "DELETE", path, None, lambda a: self.ledger.cleared(name, a))
 
     def _restore(self, backup: str) -> Deed:
-        """A backup is brought back into an empty thread only; one that has messages is cleared now."""
         name, _ = self.ledger.backups[backup]
-        if self._lines(name):
-            return self._clear(name)
         body = {"backup_id": backup}
         return self._deed("restore", "POST", f"{name}/restore", body, lambda a: self.ledger.restored(name, backup, a))
 
@@ -147,6 +165,10 @@ class Writer:
 
     def _erase(self, owner: str) -> Deed:
         return Deed("erasure", "DELETE", f"owners/{owner}", None, lambda _: self.ledger.erased(owner), keyed=False)
+
+    def _restorable(self) -> list[str]:
+        """Backups of threads that are still empty: into others none can be brought back."""
+        return [backup for backup, (name, _) in self.ledger.backups.items() if not self._lines(name)]
 
     # --- parts --------------------------------------------------------------------------------------------------------
 

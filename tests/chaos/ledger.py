@@ -87,6 +87,20 @@ class Ledger:
         del thread.lines[: answer["removed"]]
         self.expect(f"flush of {name}", answer, {"kept": len(thread.lines)})
 
+    def read(self, name: str, most: int, answer: Json) -> None:
+        """The newest messages, whichever replica was asked: what was acknowledged is there at once."""
+        lines = self.threads[name].lines
+        self.expect(f"read of {name}", answer, {"total": len(lines)})
+        found = [(message["id"], message["content"]) for message in answer["messages"]]
+        self.faults += differences(f"read of {name}", lines[-most:], found)
+
+    def recalled(self, name: str, answer: Json) -> None:
+        """Whatever the index knows, nothing comes back that is not there now."""
+        living = {content for _, content in self.threads[name].lines}
+        for hit in answer["hits"]:
+            if hit["thread"] != name or hit["message"]["content"] not in living:
+                self.faults.append(f"recall in {name} brought back {hit['message']} of {hit['thread']}")
+
     def erased(self, owner: str) -> None:
         """Everything of an owner gone."""
         for name in [name for name, thread in self.threads.items() if thread.owner == owner]:

@@ -6,13 +6,22 @@ import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from tests.chaos.parts import Part, Stage
+
+EVERYTHING: Final = 0.03
+"""Share of kills that take all parts."""
+PAUSE: Final = (0.02, 1.5)
+"""Seconds until a part is started again."""
 
 
 @dataclass
 class Monkey:
-    """Who dies when is drawn from `seed`; `between` is the mean of seconds between two kills."""
+    """Who dies when is drawn from `seed`; `between` is the mean of seconds between two kills.
+
+    Now and then everything dies at once, as when a machine goes.
+    """
 
     stage: Stage
     seed: int
@@ -29,9 +38,10 @@ class Monkey:
             while True:
                 await asyncio.sleep(dice.uniform(0.4, 1.6) * self.between)
                 self._notice()
-                part, pause = dice.choice(list(self.stage.parts.values())), dice.uniform(0.02, 1.5)
-                if part.process is not None:
-                    nursing.add(asyncio.create_task(self._kill(part, pause)))
+                parts = list(self.stage.parts.values())
+                for part in parts if dice.random() < EVERYTHING else [dice.choice(parts)]:
+                    if part.process is not None:
+                        nursing.add(asyncio.create_task(self._kill(part, dice.uniform(*PAUSE))))
         finally:
             for task in nursing:
                 task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from tests.chaos.verdict import Inspector, Verdict
 from tests.memory_service.parts import API_KEY
 
 WRITERS: Final = 8
+RECALLS: Final = 40
+"""Messages asked for at the end, each in its own words."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,6 @@ async def run(plan: Plan, folder: Path) -> Report:
     report = Report(plan)
     writers = [Writer(number, plan.seed) for number in range(WRITERS)]
     with running(folder, server=plan.server, fsync=plan.fsync) as stage:
-        await stage.ready()
         await _write(report, stage, writers)
         await _converge(report, stage, writers)
         report.faults += stage.complaints()
@@ -74,18 +76,19 @@ async def _write(report: Report, stage: Stage, writers: list[Writer]) -> None:
     """Write under the monkey until enough is acknowledged."""
     monkey = Monkey(stage, report.plan.seed, report.plan.between)
     raging = asyncio.create_task(monkey.rage())
+    await stage.answering()  # the monkey is at work already: what is set up first is killed too
     started = time.monotonic()
     async with aiohttp.ClientSession(headers=headers(), connector=aiohttp.TCPConnector(limit=0)) as session:
         callers = [
             Caller(writer, stage.services, session, report.tally, at=number) for number, writer in enumerate(writers)
         ]
         until = started + report.plan.seconds
-        ends = await asyncio.gather(
-            *(caller.work(report.plan.appends, until, report.plan.pace) for caller in callers), return_exceptions=True
-        )
-    raging.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await raging
+        working = [asyncio.create_task(caller.work(report.plan.appends, until, report.plan.pace)) for caller in callers]
+        await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)  # the others end with what they are at
+        raging.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await raging
+        ends = await asyncio.gather(*working, return_exceptions=True)
     report.writing = time.monotonic() - started
     report.kills = monkey.kills
     report.faults += monkey.ended
@@ -107,6 +110,7 @@ async def _converge(report: Report, stage: Stage, writers: list[Writer]) -> None
             report.verdict = await _agreed(inspector, deadline)
             report.converged = time.monotonic() - report.tally.last_ack
             if not report.verdict.faults:
+                report.faults += await inspector.recalled(random.Random(report.plan.seed), RECALLS)
                 report.verdict.orphans, report.verdict.missing = await _audited(inspector)
     finally:
         await vectors.close()

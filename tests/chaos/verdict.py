@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,10 +47,10 @@ class Inspector:
     vectors: VectorStore
     ledgers: Sequence[Ledger]
 
-    async def ask(self, method: str, path: str, **params: Any) -> Json:
+    async def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Json:
         """A JSON answer. Raises aiohttp.ClientResponseError for anything but success."""
         url = f"{self.service}/v1/memories/{MEMORY}{path}"
-        async with self.session.request(method, url, params=params) as answer:
+        async with self.session.request(method, url, json=body, params=params) as answer:
             answer.raise_for_status()
             return dict(await answer.json())
 
@@ -65,6 +66,20 @@ class Inspector:
             verdict.vectors.append(f"{stats['outbox']['dead']} dead letters: {await self.ask('GET', '/outbox/dead')}")
         await self._points(verdict, living)
         return verdict
+
+    async def recalled(self, dice: random.Random, most: int) -> list[str]:
+        """Ask for some messages in their own words: each must come back, and be as near as a text is to itself."""
+        known = [
+            (name, line) for ledger in self.ledgers for name, thread in ledger.threads.items()
+            if not thread.owner for line in thread.lines
+        ]  # fmt: skip
+        faults = []
+        for name, (_, content) in dice.sample(known, min(most, len(known))):
+            body = {"query": content, "scope": "thread", "thread": name, "consistency": "strong", "timeout": "20s"}
+            hits = (await self.ask("POST", "/recall", body))["hits"]
+            if not any(hit["message"]["content"] == content and (hit["similarity"] or 0) > 0.98 for hit in hits):
+                faults.append(f"{name}: {content!r} is not recalled by its own words")
+        return faults
 
     async def _histories(self, verdict: Verdict) -> set[Place]:
         """Compare every thread that is listed, and every one that should be; all messages that live."""
