@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from memory_crd.errors import Fault, InvalidMemory
 from memory_crd.memory import Memory
 
+from memory_service.adapters import tokenizer
 from memory_service.adapters.definitions import SecretFile
 from memory_service.adapters.embedders.remote import WorkerSocket
 from memory_service.adapters.redis.connection import Target
@@ -19,6 +20,7 @@ from memory_service.adapters.redis.stores import RedisStores
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.operations.registry import OpenMemory
+from memory_service.policies.tokens import ESTIMATOR, bounds_tokens
 from memory_service.settings import Settings
 from memory_service.web.timing import timed
 
@@ -70,6 +72,7 @@ class Backends:
             embedder=timed(self.worker.of(entry.id), "embedder"),
             clock=self.clock,
             on_refresh=partial(self.on_refresh, entry.id),
+            counter=tokenizer.counter() if bounds_tokens(spec.options) else ESTIMATOR,
         )
 
     def _redis_of(self, use: str) -> RedisStores:

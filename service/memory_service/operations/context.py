@@ -23,7 +23,6 @@ from memory_service.operations.recall import (
 )
 from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.policies import budget
-from memory_service.policies.tokens import estimate
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -94,7 +93,7 @@ async def context(memory: OpenMemory, request: ContextRequest) -> ContextAnswer:
         await keeping_alive.after_read(memory, request.thread)
     messages = [Line(raw, message) for raw in page.messages if (message := decoded(raw)) is not None]
     working = await _working(memory, facts, request)
-    first = estimate(working.content.decode()) if working else 0
+    first = memory.counter.count(working.content.decode()) if working else 0
     last = _newest(messages, window)
     paid = budget.spend(request.budget, working=first, last=[line.message.tokens for line in last], recalled=())
     last = _newest(last, paid.last)

@@ -32,7 +32,6 @@ from memory_service.policies.flushing import (
     plan,
     summarise,
 )
-from memory_service.policies.tokens import estimate
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -180,7 +179,7 @@ def _summary(memory: OpenMemory, wish: Wish, chosen: Plan, stored: Sequence[Stor
     text = summarise([Spoken(each.role, each.content, each.timestamp) for each in left], stands_for)
     about = {"summary_of": stands_for, "from": left[0].id, "to": left[-1].id}
     if wish.summary_tokens is not None:
-        text = fitting(text, wish.summary_tokens, estimate)
+        text = fitting(text, wish.summary_tokens, memory.counter.count)
     return of_our_own(memory, NewMessage(text, "system", metadata=about))
 
 

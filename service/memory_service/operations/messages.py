@@ -5,7 +5,7 @@ The canonical JSON is written here, once; reads join these bytes and never decod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -17,7 +17,6 @@ from memory_service.model.mutations import Outcome
 from memory_service.model.values import Draft, Guard, Role
 from memory_service.operations import moments, privacy
 from memory_service.operations.words import Duration, Expiry, Moment
-from memory_service.policies.tokens import estimate
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -72,7 +71,7 @@ def received(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/m
         place = f"{path}/{index}" if path else path
         out_of_here = desk.excludes(sent.role)
         message = sent if desk.redactor is None or out_of_here else desk.message(sent, place)
-        draft = _draft(message, now)
+        draft = _draft(message, now, memory.counter.count)
         faults += _faults(message, draft, place, limits.message_bytes, limits.metadata_keys, now)
         if out_of_here:
             excluded.append(sent.role)
@@ -94,7 +93,7 @@ def of_our_own(memory: OpenMemory, message: NewMessage) -> Draft | None:
     return _draft(message if desk.redactor is None else desk.message(message, ""), memory.clock.now_ms())
 
 
-def _draft(message: NewMessage, now: int) -> Draft:
+def _draft(message: NewMessage, now: int, count: Callable[[str], int]) -> Draft:
     at = now if message.timestamp is UNSET else message.timestamp
     text = b'"role":"%s","content":%s,"timestamp":"%s"' % (
         message.role.encode(),
@@ -105,7 +104,7 @@ def _draft(message: NewMessage, now: int) -> Draft:
         text += b',"metadata":' + _encode(message.metadata)
     ttl = None if message.ttl is UNSET or message.ttl == 0 else int(message.ttl)
     expiry = None if message.expires_at is UNSET else int(message.expires_at)
-    return Draft(message.role, text + b"}", estimate(message.content), ttl, expiry)
+    return Draft(message.role, text + b"}", count(message.content), ttl, expiry)
 
 
 def _faults(message: NewMessage, draft: Draft, path: str, most_bytes: int, most_keys: int, now: int) -> list[Fault]:

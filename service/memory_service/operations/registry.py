@@ -17,6 +17,7 @@ from memory_crd.errors import InvalidMemory
 
 from memory_service.errors import DefinitionNotLoaded, Refused, ServiceError
 from memory_service.operations.erase import Erasure, erase
+from memory_service.policies.tokens import ESTIMATOR, Counter
 
 if TYPE_CHECKING:
     from memory_crd.definitions import Entry, Loaded
@@ -43,6 +44,7 @@ class OpenMemory:
     index: VectorIndex
     embedder: QueryEmbedder
     clock: Clock
+    counter: Counter = ESTIMATOR
     relieving: set[str] = field(default_factory=set, compare=False)
     on_refresh: Callable[[], None] = lambda: None
     """Hears of every expiry that a read moved."""

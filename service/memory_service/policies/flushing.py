@@ -226,6 +226,8 @@ def fitting(text: str, tokens: int, count: Callable[[str], int]) -> str:
     if count(text) <= tokens:
         return text
     size = bisect_right(range(len(text)), tokens, key=lambda length: count(text[:length])) - 1
+    while size > 1 and count(text[:size]) > tokens:  # a longer text may cost less: tokens merge
+        size -= 1
     return text[: max(1, size)]
 
 

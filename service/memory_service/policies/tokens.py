@@ -1,14 +1,28 @@
-"""How many tokens a text costs, estimated without a vocabulary: cheap, stable, never zero for a text. Pure."""
+"""How many tokens a text costs: counted once, when it is stored, and kept with it. Pure.
+
+A memory whose policy bounds tokens counts with a real vocabulary (adapters/tokenizer.py); elsewhere an estimate does,
+without one: cheap, stable, never zero for a text.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-COUNTER: Final = "estimate"
-"""Name of this counter, as answers and metrics give it."""
+if TYPE_CHECKING:
+    from memory_crd.options import Options
 
 _BYTES_PER_TOKEN: Final = 4
 _WIDE_PER_TOKEN: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A way to count, and its name as answers give it."""
+
+    name: str
+    count: Callable[[str], int]
 
 
 def estimate(text: str) -> int:
@@ -20,3 +34,14 @@ def estimate(text: str) -> int:
         return -(-len(text) // _BYTES_PER_TOKEN)
     narrow = sum(map(str.isascii, text))
     return -(-narrow // _BYTES_PER_TOKEN) + round((len(text) - narrow) / _WIDE_PER_TOKEN)
+
+
+ESTIMATOR: Final = Counter("estimate", estimate)
+
+
+def bounds_tokens(options: Options) -> bool:
+    """Whether something depends on exact counts: a window or flushes by tokens."""
+    window, flushing = options.window, options.flushing
+    return (window is not None and window.tokens is not None) or (
+        flushing is not None and flushing.max_tokens is not None
+    )

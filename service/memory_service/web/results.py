@@ -328,8 +328,8 @@ class MemoryAnswer(Answer, kw_only=True):
     generation: int
     ready: bool
     reasons: list[str]
+    token_counter: Annotated[str | None, Meta(description="What counts its tokens: a vocabulary, or `estimate`.")]
     definition: dict[str, Any]
-    token_counter: Annotated[str, Meta(description="What counts the tokens of its messages.")]
 
 
 class MemoriesPage(Answer, kw_only=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_service.policies.tokens import estimate
+from memory_crd.eviction import Flushing, Window
+from memory_crd.options import Options
+from memory_service.policies.tokens import bounds_tokens, estimate
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,17 @@ def test_a_text_costs_at_least_one_token_and_at_most_one_a_character(text: str) 
 @given(st.text(), st.text())
 def test_more_text_never_costs_less(text: str, more: str) -> None:
     assert estimate(text + more) >= estimate(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "bounds"),
+    [
+        (Options(), False),
+        (Options(window=Window(messages=5)), False),
+        (Options(window=Window(tokens=5)), True),
+        (Options(flushing=Flushing("simple_fifo", max_messages=5)), False),
+        (Options(flushing=Flushing("simple_fifo", max_tokens=5)), True),
+    ],
+)
+def test_exact_counts_matter_where_a_policy_bounds_tokens(options: Options, bounds: bool) -> None:
+    assert bounds_tokens(options) is bounds

@@ -74,6 +74,17 @@ async def test_keyed_reports_say_that_a_window_bounds_the_key(api: Api) -> None:
     assert stats["actual_strategy"] == "window"
 
 
+@pytest.mark.parametrize(
+    ("api", "named"), [(BY_MESSAGES, "estimate"), (BY_TOKENS, "cl100k_base")], indirect=["api"]
+)
+async def test_the_counter_in_use_is_named(api: Api, named: str) -> None:
+    await api.append("t", "日本語")
+    message = (await api.ask("GET", "threads/t/messages")).json()["messages"][0]
+
+    assert (await api.ask("GET", "")).json()["token_counter"] == named
+    assert message["tokens"] == {"estimate": 2, "cl100k_base": 4}[named]
+
+
 @pytest.mark.parametrize("api", [BY_MESSAGES], indirect=True)
 async def test_what_a_window_pushes_out_is_counted(api: Api) -> None:
     await api.append("t", "a", "b", "c")

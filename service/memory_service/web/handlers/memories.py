@@ -17,7 +17,6 @@ from memory_service.operations.health import Health, examine
 from memory_service.operations.registry import Held
 from memory_service.operations.stats import Group, grouped
 from memory_service.operations.stats import stats as numbers
-from memory_service.policies.tokens import COUNTER
 from memory_service.web import answers, cursors, requests, results
 from memory_service.web.call import Call, Reply
 from memory_service.web.service import Service
@@ -67,7 +66,7 @@ def _described(held: Held, service: Service) -> results.MemoryAnswer:
         ready=held.fault is None and health is not None and health.status == "ok",
         reasons=reasons if health is not None or held.fault else ["Pending: it has not been examined yet"],
         definition=_resolved(spec).document() if spec is not None else dict(held.entry.definition),
-        token_counter=COUNTER,
+        token_counter=held.memory.counter.name if held.memory is not None else None,
     )
 
 
