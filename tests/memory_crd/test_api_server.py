@@ -311,7 +311,8 @@ def test_a_memory_without_vector_is_refused(api: Api) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "window", "hibernated", "options/window", "options/flushing", "options/privacy/patterns", "options/ttl/for",
+        "window", "hibernated", "options/window/size", "options/flushing/target", "options/privacy/patterns",
+        "options/ttl/for",
         "storage/path", "vector/size", "options/limits/tokens", "storage/config/secretRef",
     ],
 )  # fmt: skip

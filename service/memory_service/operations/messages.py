@@ -90,7 +90,8 @@ def of_our_own(memory: OpenMemory, message: NewMessage) -> Draft | None:
     desk = privacy.desk(memory)
     if desk.excludes(message.role):
         return None
-    return _draft(message if desk.redactor is None else desk.message(message, ""), memory.clock.now_ms())
+    message = message if desk.redactor is None else desk.message(message, "")
+    return _draft(message, memory.clock.now_ms(), memory.counter.count)
 
 
 def _draft(message: NewMessage, now: int, count: Callable[[str], int]) -> Draft:

@@ -39,7 +39,7 @@ def test_a_megabyte_of_one_thing_can_be_counted() -> None:
 
 
 def test_a_process_that_opens_no_such_memory_never_loads_it() -> None:
-    code = "import sys; import memory_service.__main__; import memory_service.assembly; print('quicktok' in sys.modules)"
+    code = "import sys, memory_service.__main__, memory_service.assembly; print('quicktok' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"

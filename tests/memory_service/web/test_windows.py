@@ -74,14 +74,12 @@ async def test_keyed_reports_say_that_a_window_bounds_the_key(api: Api) -> None:
     assert stats["actual_strategy"] == "window"
 
 
-@pytest.mark.parametrize(
-    ("api", "named"), [(BY_MESSAGES, "estimate"), (BY_TOKENS, "cl100k_base")], indirect=["api"]
-)
+@pytest.mark.parametrize(("api", "named"), [(BY_MESSAGES, "estimate"), (BY_TOKENS, "cl100k_base")], indirect=["api"])
 async def test_the_counter_in_use_is_named(api: Api, named: str) -> None:
     await api.append("t", "日本語")
     message = (await api.ask("GET", "threads/t/messages")).json()["messages"][0]
 
-    assert (await api.ask("GET", "")).json()["token_counter"] == named
+    assert (await api.ask("GET", "/v1/memories/support")).json()["token_counter"] == named
     assert message["tokens"] == {"estimate": 2, "cl100k_base": 4}[named]
 
 
