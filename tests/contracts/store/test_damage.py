@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from memory_service.adapters.redis.stores import RedisStores
+from memory_service.model.mutations import Clear, Configure, Restore
 from memory_service.model.search import Audience, Candidate
+from memory_service.model.values import Settings
 
-from tests.contracts.store.log import Log, draft
+from tests.contracts.store.log import HOUR, Log, draft
+from tests.contracts.store.servers import Server
 
 EVERYONE = Audience(any_owner=True)
 DAMAGE = {
@@ -80,3 +84,50 @@ async def test_others_are_still_found_and_have_no_damaged_neighbour(log: Log, ho
     assert [live is not None for live in found] == [True, False, True, True, True]
     assert found[2] is not None and (found[2].before, len(found[2].after)) == ([], 1)
     assert await log.store.message("t", f"{made.incarnation}-{made.first_seq + 4}") is not None
+
+
+async def added_up(log: Log, thread: str) -> tuple[int, int, int]:
+    """Messages, tokens and bytes of what can be read."""
+    stored = (await log.page(thread, limit=100)).messages
+    tokens = [int(message.split(b":", 2)[1].split(b",")[0]) for message in stored]
+    return len(stored), sum(tokens), sum(map(len, stored))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("policy", [{"window_messages": 3}, {"window_tokens": 3}, {"window_messages": 9}], ids=str)
+async def test_it_leaves_a_window_and_takes_its_cost_along(
+    stores: RedisStores, server: Server, how: Spoil, place: int, policy: dict[str, int]
+) -> None:
+    log = Log.new(stores, server, **policy)
+    for text in "abc":
+        await log.append("t", text)
+    spoil(log, "t", place, how)
+    said = "defghijkl"
+    for text in said:
+        await log.append("t", text)
+    facts, totals = await log.store.facts("t"), await log.store.totals()
+    most = policy.get("window_messages", 3)
+
+    assert await log.texts("t") == list(said[-most:])
+    assert (facts.messages, facts.tokens, facts.bytes) == await added_up(log, "t")
+    assert (totals.messages, totals.tokens, totals.bytes) == await added_up(log, "t")
+
+
+async def test_a_smaller_window_pushes_it_out(log: Log, how: Spoil) -> None:
+    await log.append("t", *"abcd")
+    spoil(log, "t", 0, how)
+    done = await log.store.mutate(Configure("t", Settings(max_messages=3), "merge"))
+    facts = await log.store.facts("t")
+
+    assert (done.code, await log.texts("t")) == ("ok", ["b", "c", "d"])
+    assert (facts.messages, facts.tokens, facts.bytes) == await added_up(log, "t")
+
+
+async def test_a_backup_comes_back_without_it(log: Log, how: Spoil) -> None:
+    await log.append("t", *"abcd")
+    spoil(log, "t", 1, how)
+    cleared = await log.store.mutate(Clear("t", HOUR))
+    assert cleared.backup_id is not None
+    restored = await log.store.mutate(Restore("t", cleared.backup_id))
+
+    assert (restored.code, restored.count, await log.texts("t")) == ("ok", 3, ["a", "c", "d"])

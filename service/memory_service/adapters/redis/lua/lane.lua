@@ -31,6 +31,7 @@ local function plain_append(key, thread, partition, at, tail, digest)
     leaves = oldest[1]
     if not leaves or oldest[2] and find_text(oldest[2], TOOL) then return nil end
     spent, cut = string.match(leaves, ID)
+    if not spent or string.byte(leaves, -1) ~= 125 then return nil end
     cut = tonumber(cut)
     if WINDOW_TOKENS > 0 and (cost > WINDOW_TOKENS or tokens + cost - spent > WINDOW_TOKENS) then return nil end
   end

@@ -68,7 +68,7 @@ end
 local function spoken(h, thread)
   local tokens = h.tokens
   if h.y > 0 then
-    for _, item in ipairs(call('LRANGE', T .. K_system .. thread, 0, -1)) do tokens = tokens - string.match(item, ID) end
+    for _, item in ipairs(call('LRANGE', T .. K_system .. thread, 0, -1)) do tokens = tokens - (string.match(item, ID) or 0) end
   end
   return tokens
 end
@@ -82,7 +82,7 @@ local function flush_due(h, thread, b)
   if FLUSH_TOKENS == 0 or h.tokens < FLUSH_TOKENS then return false end
   local systems = b.tokens - b.spoken
   if h.y > #b.systems then
-    for _, item in ipairs(call('LRANGE', T .. K_system .. thread, 0, -1)) do systems = systems + string.match(item, ID) end
+    for _, item in ipairs(call('LRANGE', T .. K_system .. thread, 0, -1)) do systems = systems + (string.match(item, ID) or 0) end
   end
   return h.tokens - systems >= FLUSH_TOKENS
 end
@@ -100,22 +100,41 @@ local function from_oldest(list, n, items, first)
   end
 end
 
+-- Tokens and bytes that the header counts for damaged entries, which do not say any more what they cost.
+local function lost(h, thread)
+  local tokens, bytes = h.tokens, h.bytes
+  for _, kind in ipairs({K_log, K_system}) do
+    for from = 0, math.max(h.n, h.y) - 1, 200 do
+      for _, item in ipairs(call('LRANGE', T .. kind .. thread, from, from + 199)) do
+        tokens, bytes = tokens - (string.match(item, ID) or 0), bytes - #item
+      end
+    end
+  end
+  return tokens, bytes
+end
+
 -- The oldest of n stored and #items new messages that must leave so that `most` stay, and of `tokens` no more than the window's;
 -- 0 is no window. A tool result whose call leaves goes with it, but never the newest message.
--- Answers how many leave, and their tokens, bytes and seqs.
-local function leaving(list, n, items, most, tokens)
+-- Answers how many leave, and their tokens, bytes and seqs; a damaged one takes along what the counts were wrong by.
+local function leaving(h, thread, n, items, most, tokens)
   local total = n + #items
   local number, over = most > 0 and total - most or 0, WINDOW_TOKENS > 0 and tokens - WINDOW_TOKENS or 0
   if number <= 0 and over <= 0 then return 0, 0, 0 end
-  local at, leave, left, bytes, seqs = from_oldest(list, n, items, math.max(number, 1)), 0, 0, 0, {}
+  local at, leave, left, bytes, seqs = from_oldest(T .. K_log .. thread, n, items, math.max(number, 1)), 0, 0, 0, {}
+  local damaged = false
   while leave < total - 1 do
     local item = at(leave + 1)
     if leave >= number and left >= over and not (leave > 0 and string.find(item, TOOL)) then break end
     local cost, seq = string.match(item, ID)
-    leave, left, bytes = leave + 1, left + cost, bytes + #item
-    seqs[leave] = tonumber(seq)
+    leave, left, bytes = leave + 1, left + (cost or 0), bytes + #item
+    seqs[#seqs + 1] = tonumber(seq)
+    damaged = damaged or not cost or string.byte(item, -1) ~= 125
   end
   if leave == 0 then return 0, 0, 0 end
+  if damaged then
+    local tokens_lost, bytes_lost = lost(h, thread)
+    left, bytes = left + tokens_lost, bytes + bytes_lost
+  end
   return leave, left, bytes, seqs
 end
 
@@ -138,7 +157,7 @@ end
 
 -- Tells the index what came and what left. One cut says it unless a system message, which stays, is older than the cut.
 local function emit_put(h, thread, dead, first, cut, seqs)
-  if seqs then
+  if seqs and #seqs > 0 then
     if h.y == 0 then cut = seqs[#seqs] else emit_seqs(h, thread, seqs) end
   end
   emit_add(h.flags, h.g, thread, dead and dead.g or 0, first, h.seq, cut)
@@ -152,7 +171,7 @@ local function put(op, h, dead, b, replacing)
   local gone = replacing and {n = h.n, y = h.y, tokens = h.tokens, bytes = h.bytes} or NOTHING
   local list, stays = T .. K_log .. thread, h.n - gone.n
   local tokens = WINDOW_TOKENS > 0 and b.spoken + (replacing and 0 or spoken(h, thread)) or 0
-  local leave, left_tokens, left_bytes, seqs = leaving(list, stays, b.items, window(h), tokens)
+  local leave, left_tokens, left_bytes, seqs = leaving(h, thread, stays, b.items, window(h), tokens)
   local gone_bytes = gone.bytes + left_bytes
   local refusal = over_limit(op, h, dead, b, gone, leave, gone_bytes)
   if refusal then return refusal end

@@ -1,12 +1,14 @@
 -- Module: the row that brings a backup back.
 
+local whole = find().whole
+
 -- The messages of a backup that still live, in their order, under new ids: a seq never comes again.
 local function saved(h, key)
   local messages, dues, b = {}, {}, batch(h)
   for _, suffix in ipairs({':l', ':y'}) do
     for _, item in ipairs(call('LRANGE', key .. suffix, 0, -1)) do
       local tokens, seq, tail = string.match(item, '^{"tokens":(%d+),"id":"%d+%-(%d+)",(.*)$')
-      messages[#messages + 1] = {tonumber(seq), tonumber(tokens), tail, suffix == ':y'}
+      if whole(item) then messages[#messages + 1] = {tonumber(seq), tonumber(tokens), tail, suffix == ':y'} end
     end
   end
   table.sort(messages, function(one, other) return one[1] < other[1] end)

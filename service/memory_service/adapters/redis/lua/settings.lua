@@ -49,11 +49,11 @@ end
 
 -- Messages that a smaller window pushes out, at once.
 local function shrink(h, thread)
-  return leaving(T .. K_log .. thread, h.n, {}, window(h), WINDOW_TOKENS > 0 and spoken(h, thread) or 0)
+  return leaving(h, thread, h.n, {}, window(h), WINDOW_TOKENS > 0 and spoken(h, thread) or 0)
 end
 
 local function emit_shrunk(h, thread, leave, seqs)
-  if leave == 0 then return end
+  if leave == 0 or #seqs == 0 then return end
   if h.y == 0 then emit(h, CUT, thread, pack('<I4', seqs[#seqs])) else emit_seqs(h, thread, seqs) end
 end
 
