@@ -122,7 +122,7 @@ def running(folder: Path, *, server: str = "valkey", fsync: str = "always") -> I
 
 def _plan(folder: Path, server: str, fsync: str) -> Stage:
     _write_settings(folder)
-    redis, vectors = folder / "redis.sock", f"127.0.0.1:{_port()}"
+    redis, vectors = folder / "redis.sock", f"127.0.0.1:{free_port()}"
     shared = ["--memory", f"{folder}/definitions", "--credentials", f"{folder}/credentials", "--tenant", TENANT]
     shared += ["--redis", f"unix://{redis}", "--qdrant", f"http://{vectors}"]
     parts = [_redis(folder, redis, server, fsync)]
@@ -131,7 +131,7 @@ def _plan(folder: Path, server: str, fsync: str) -> Stage:
     services = []
     for number in range(REPLICAS):
         own = [*shared, "--socket", f"{folder}/worker-{number}.sock", "--pod", f"pod-{number}"]
-        listen = f"127.0.0.1:{_port()}"
+        listen = f"127.0.0.1:{free_port()}"
         argv = [sys.executable, "-m", "memory_service", *own, "--listen", listen, "--management", "127.0.0.1:0"]
         parts.append(Part(f"service-{number}", argv, folder / f"service-{number}.log"))
         argv = [sys.executable, "-m", "memory_service.worker", *own, "--management", "127.0.0.1:0"]
@@ -174,7 +174,7 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
     return False
 
 
-def _port() -> int:
+def free_port() -> int:
     """A free port below those of outgoing connections, so that nobody takes it while the part is dead."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
