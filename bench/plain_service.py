@@ -10,12 +10,14 @@ import hmac
 import os
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import redis.asyncio
-from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Response
+from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request, Response
+from prometheus_client import Counter, Histogram
 from pydantic import BaseModel, Field
 
 TTL_SECONDS = 30 * 86_400
@@ -74,6 +76,25 @@ async def lifespan(_: FastAPI) -> Any:
 
 
 app = FastAPI(lifespan=lifespan, dependencies=[Depends(caller)])
+ANSWERED = Counter("plain_requests", "Answered requests.", ["route", "method", "status"])
+SECONDS = Histogram("plain_request_seconds", "How long they took.", ["route"])
+
+
+@app.middleware("http")
+async def observed(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """What every answer carries and every operator counts."""
+    began = time.perf_counter()
+    response = await call_next(request)
+    seconds = time.perf_counter() - began
+    route = getattr(request.scope.get("route"), "path", "unmatched")
+    ANSWERED.labels(route, request.method, response.status_code).inc()
+    SECONDS.labels(route).observe(seconds)
+    response.headers["X-Request-Id"] = request.headers.get("X-Request-Id", secrets.token_hex(12))
+    response.headers["traceresponse"] = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    response.headers["Server-Timing"] = f"total;dur={seconds * 1000:.3f}"
+    return response
+
+
 THREAD = "/v1/memories/{memory}/threads/{thread}/messages"
 
 
@@ -105,7 +126,6 @@ async def read(
     memory: str, thread: ThreadId, response: Response, last: Annotated[int, Query(ge=1, le=1_000)] = 50
 ) -> Any:
     """The newest `last` messages."""
-    began = time.perf_counter()
     key = f"plain:{memory}:{thread}"
     async with store.pipeline(transaction=True) as step:
         step.lrange(key, -last, -1)
@@ -113,8 +133,6 @@ async def read(
         step.hget(key + ":head", "version")
         items, total, version = await step.execute()
     response.headers["ETag"] = f'"{int(version or 0)}"'
-    response.headers["X-Request-Id"] = secrets.token_hex(16)
-    response.headers["Server-Timing"] = f"storage;dur={(time.perf_counter() - began) * 1000:.2f}"
     return Messages(
         thread=thread,
         messages=[Message.model_validate_json(item) for item in items],

@@ -30,7 +30,7 @@ from tests.contracts.store import servers
 
 MESSAGES = 200
 NEWEST = 20
-CONNECTIONS = 16
+CONNECTIONS = 64
 MUST = 6.0
 CONTENT = "The invoice of March was charged twice, and the customer would like to know when the refund arrives. "
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from memory_service.embedded import Embedded
 
+YOUNG: Final = 20_000
+"""New containers between two looks of the collector. Requests make no cycles, so its usual 700 only cost a twentieth of
+their CPU."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
@@ -90,6 +94,7 @@ async def _main(settings: Settings, source: DefinitionFiles, parts: Embedded | N
     serving = Serving.build(settings, source, os.environ, api_keys=api_keys, with_parts=parts is not None)
     gc.collect()
     gc.freeze()  # what is loaded now stays: the collector need not look at it again
+    gc.set_threshold(YOUNG)
     supervision = [parts.supervise()] if parts is not None else []
     await serving.run(api, management, stop, supervision)
     return 0

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, parse_url
 from redis.asyncio.connection import Connection as TcpConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -275,7 +276,7 @@ class Connection:
             for waiter in waiters:
                 waiter.sent = now
             self._flying.extend(waiters)
-            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            await connection.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
 
     def _identify(self, waiters: Sequence[Waiter]) -> None:
         assert self.server is not None, "nothing is written before the server was greeted"
@@ -312,3 +313,10 @@ class Connection:
             await asyncio.sleep(REPLY_SECONDS / 10)
             if self._flying and time.monotonic() - self._flying[0].sent > REPLY_SECONDS:
                 raise TimeoutError(f"no reply within {REPLY_SECONDS:.0f} s")
+
+
+def _packed(command: Sequence[bytes | str | int]) -> bytes:
+    """A command in the protocol's words; hiredis packs in a tenth of the time that redis-py's Python takes."""
+    words: Any = tuple(command)
+    packed: bytes = pack_command(words)
+    return packed
