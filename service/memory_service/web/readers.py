@@ -184,6 +184,7 @@ def _union(info: inspect.UnionType, code: str, lax: bool) -> Reader:
     """The first alternative that fits; else the faults of the first one whose JSON kind is the value's."""
     options = [(_kinds(each), _compile(each, code, lax)) for each in info.types]
     names = " or ".join(dict.fromkeys(kind for kinds, _ in options for kind in kinds))
+    own_code = next((own for each in info.types if (own := _code_of(each)) is not None), code)
 
     def read(raw: object, path: str, faults: list[Fault]) -> object:
         first: list[Fault] | None = None
@@ -195,10 +196,18 @@ def _union(info: inspect.UnionType, code: str, lax: bool) -> Reader:
                 if not found:
                     return value
                 first = first if first is not None else found
-        faults.extend(first if first is not None else [Fault(path, code, f"must be {names}")])
+        faults.extend(first if first is not None else [Fault(path, own_code, f"must be {names}")])
         return raw
 
     return read
+
+
+def _code_of(info: inspect.Type) -> str | None:
+    """The code that a type brings along, whatever stands around it."""
+    if isinstance(info, inspect.Metadata):
+        found: str | None = (info.extra or {}).get("code")
+        return found if found is not None else _code_of(info.type)
+    return getattr(info.cls, "code", None) if isinstance(info, inspect.CustomType) else None
 
 
 def _struct(info: inspect.StructType, code: str, lax: bool) -> Reader:
