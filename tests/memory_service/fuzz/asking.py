@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, quote_from_bytes
 
 from hypothesis import strategies as st
 from memory_service.web.route import Route
+from memory_service.web.streaming import NDJSON
 
 from tests.memory_service.fuzz import oddities
 from tests.memory_service.fuzz.oddities import TEXTS, write
@@ -96,6 +97,7 @@ class Asker:
         queried = [each for each in operation["parameters"] if each["in"] == "query"]
         content = operation.get("requestBody", {}).get("content", {})
         bodies = shapes.good(content["application/json"]["schema"]) if "application/json" in content else None
+        lines = _lines(known["lines"]) if NDJSON in content else None
         values = {each["name"]: shapes.good(each["schema"], each["name"]) for each in queried}
         headers = [each["name"] for each in operation["parameters"] if each["in"] == "header"]
 
@@ -114,6 +116,8 @@ class Asker:
                 if route.searches and isinstance(value, dict):
                     value.setdefault("timeout", "5ms")
                 body = draw(_text(value, "text" in odd))
+            elif lines is not None:
+                body, asked = draw(lines), (*asked, (b"content-type", NDJSON.encode()))
             elif "text" in odd:
                 body = draw(st.sampled_from([b"{}", b"x", b"null"]))
             if route.searches and bodies is None and b"timeout" not in query:
@@ -175,6 +179,29 @@ def _text(draw: st.DrawFn, value: Any, odd: bool) -> bytes:
     """A body's bytes; odd ones are no JSON, or JSON that looks unusual."""
     text = write(value)
     return draw(st.sampled_from(_twisted(text))) if odd else text.encode()
+
+
+@st.composite
+def _lines(draw: st.DrawFn, lines: Sequence[str]) -> bytes:
+    """An export, and what becomes of one on its way: lines lost, doubled, moved, spoilt, made of something else."""
+    made = list(lines)
+    for way in draw(
+        st.lists(st.sampled_from(["lose", "double", "move", "spoil", "spoil", "twist", "cut"]), max_size=2)
+    ):
+        index = draw(st.integers(0, len(made) - 1)) if made else 0
+        if way == "lose":
+            del made[index : index + 1]
+        elif way == "double":
+            made[index:index] = made[index : index + 1]
+        elif way == "move":
+            made = made[index:] + made[:index]
+        elif way == "cut":
+            made = made[:index]
+        elif way == "spoil" and made:
+            made[index] = write(draw(spoilt(json.loads(made[index]))))
+        elif made:
+            made[index] = draw(st.sampled_from(_twisted(made[index]))).decode("latin-1")
+    return "".join(line + "\n" for line in made).encode(errors="replace")
 
 
 def _twisted(text: str) -> list[bytes]:

@@ -27,7 +27,7 @@ DATES: Final = ("2026-01-31T12:00:00Z", "2031-05-01T00:00:00.001Z", "2124-01-01T
 LONG: Final = ("30m", "24h", "30d", "99999d", 3600, 86_400, 8_639_913_600)
 
 Known = Mapping[str, Sequence[str]]
-"""What there is to refer to: cursors, message ids, backups, versions, positions."""
+"""What there is to refer to: cursors, message ids, backups, versions, positions, the lines of an export."""
 Schema = Mapping[str, Any]
 
 context = st.fixed_dictionaries(

@@ -105,8 +105,10 @@ class World:
             "http_version": "1.1", "scheme": "http", "root_path": "", "server": ("memory", 80),
         }  # fmt: skip
 
+        asked = iter([{"type": "http.request", "body": request.body, "more_body": False}])
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": request.body, "more_body": False}
+            return next(asked, None) or await asyncio.Future()  # nobody hangs up
 
         async def send(message: Any) -> None:
             sent.append(message)
@@ -170,6 +172,7 @@ async def _seed(api: Api, memory: str) -> Known:
         "backups": _those([cleared.json()["backup_id"]]),
         "versions": _those(str(each.json()["version"]) for each in answers),
         "positions": _those([answers[0].headers["memory-consistency"]]),
+        "lines": (await api.ask("POST", f"{base}/export")).text.splitlines(),
     }
 
 
