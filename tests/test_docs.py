@@ -88,6 +88,15 @@ def test_files_named_in_tables_exist(page: str) -> None:
             assert list(ROOT.glob(path.rstrip("/"))), f"{page}: {path}"
 
 
+def test_tests_named_in_pages_exist() -> None:
+    sources = subprocess.check_output(["git", "ls-files", "tests/*.py", "e2e/*.py"], cwd=ROOT, text=True).splitlines()
+    defined = set(re.findall(r"def (test_\w+)\(", "".join(text(Path(path)) for path in sources)))
+
+    for page in PAGES:
+        named = set(re.findall(r"`(test_\w+)`", text(page)))
+        assert named <= defined, f"{page}: {sorted(named - defined)}"
+
+
 def test_readme_opens_with_the_two_commands() -> None:
     (first, *_) = re.findall(r"```sh\n(.*?)```", text(Path("README.md")), flags=re.DOTALL)
 
