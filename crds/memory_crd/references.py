@@ -69,11 +69,9 @@ _WITHOUT_PASSWORD = Rule(
     message="must not hold user:password@; name a Secret in secretRef instead",
     holds=_no_password,
 )
-_HTTP_ONLY = Rule(
-    cel=f"self.matches(r'{HTTP_URL}') || self.matches(r'{ENV_TEMPLATE}')",
-    message="must be an http:// or https:// URL without user, password, query or fragment",
-    holds=_http,
-)
+_NO_HTTP = "must be an http:// or https:// URL without user, password, query or fragment"
+HTTP_ONLY: Final = Rule(f"self.matches(r'{HTTP_URL}')", _NO_HTTP, lambda url: matches(HTTP_URL, url))
+_HTTP_OR_TEMPLATE = Rule(f"self.matches(r'{HTTP_URL}') || self.matches(r'{ENV_TEMPLATE}')", _NO_HTTP, _http)
 
 _name = Text(253, SECRET_NAME, "the name of a Secret: lower-case letters, digits, - and .", least=1)
 _key = Text(253, SECRET_KEY, "a key of a Secret: letters, digits, -, _ and .", least=1)
@@ -101,7 +99,7 @@ class ApiKeyRef:
 
 
 _SECRET_PASSWORD = Setting("secretRef", Nested(PasswordRef), _SECRET_DOC)
-_SECRET_API_KEY = Setting("secretRef", Nested(ApiKeyRef), _SECRET_DOC)
+SECRET_API_KEY: Final = Setting("secretRef", Nested(ApiKeyRef), _SECRET_DOC)
 _API_KEY = Setting("apiKey", _credential, "The API key as {{ env.NAME }}; never the key itself.")
 _ONE_CREDENTIAL = Rule(
     cel="!(has(self.apiKey) && has(self.secretRef))",
@@ -132,7 +130,7 @@ class VectorConfig:
     )
     token: Annotated[str | None, Setting("token", _credential, "The API key as {{ env.NAME }}.")] = None
     api_key: Annotated[str | None, _API_KEY] = None
-    secret_ref: Annotated[ApiKeyRef | None, _SECRET_API_KEY] = None
+    secret_ref: Annotated[ApiKeyRef | None, SECRET_API_KEY] = None
 
 
 _MODEL_DOC = "Name of the embedding model; text-embedding-3-small by default for openai."
@@ -146,6 +144,6 @@ class EmbedderConfig:
     RULES: ClassVar[tuple[Rule, ...]] = (_ONE_CREDENTIAL,)
 
     model: Annotated[str | None, Setting("model", Text(128, least=1), _MODEL_DOC)] = None
-    url: Annotated[str | None, Setting("url", Text(1024, rules=(_HTTP_ONLY,)), _URL_DOC)] = None
+    url: Annotated[str | None, Setting("url", Text(1024, rules=(_HTTP_OR_TEMPLATE,)), _URL_DOC)] = None
     api_key: Annotated[str | None, _API_KEY] = None
-    secret_ref: Annotated[ApiKeyRef | None, _SECRET_API_KEY] = None
+    secret_ref: Annotated[ApiKeyRef | None, SECRET_API_KEY] = None

@@ -23,8 +23,8 @@ import msgspec
 from memory_crd import definitions, names
 from memory_crd.definitions import Entry
 from memory_crd.errors import InvalidMemory
-from memory_crd.memory import LOCAL_DIMENSIONS, Embedder, Memory, resolve_embedder
-from memory_crd.references import SecretRef
+from memory_crd.memory import LOCAL_DIMENSIONS, Memory, Spec, resolve_embedder
+from memory_crd.references import EnvRef, SecretRef
 from memory_crd.status import Reason
 
 from memory_operator.kinds import CONFIG_MAP, Manifest
@@ -100,6 +100,15 @@ class Holder:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A URL that a definition makes the service call, and where its credential is; `path` is its place in the spec."""
+
+    url: str
+    api_key: SecretRef | EnvRef | None
+    path: str
+
+
+@dataclass(frozen=True)
 class Roster:
     """The Memories of a tenant and the definitions that follow from them."""
 
@@ -113,13 +122,13 @@ class Roster:
     """The live entries, as they were before this pass."""
 
     @cached_property
-    def embedders(self) -> tuple[Embedder, ...]:
-        """The embedders of the definitions that are served, defaults filled in."""
-        found: list[Embedder | None] = []
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What the definitions that are served call besides their stores: embedders and summarizers."""
+        found: list[Endpoint] = []
         for entry in self.entries:
             with suppress(InvalidMemory):  # an entry of another version of the operator: the service says so too
-                found.append(resolve_embedder(entry.spec) if entry.state == "active" else None)
-        return tuple(embedder for embedder in found if embedder)
+                found += _endpoints(entry.spec) if entry.state == "active" else ()
+        return tuple(found)
 
 
 def live_entries(inventory: Inventory) -> tuple[Entry, ...]:
@@ -248,12 +257,23 @@ def _unservable(memory: Memory) -> Problem | None:
             Reason.DIMENSIONS_MISMATCH,
             f"/spec/vector/dimensions: the local embedder needs {LOCAL_DIMENSIONS}, not {spec.vector.dimensions}",
         )
-    if embedder and isinstance(embedder.api_key, SecretRef) and embedder.api_key.name == names.SECRETS_ENV_FOLDER:
-        return Problem(
-            Reason.UNSUPPORTED_CONFIG,
-            f"/spec/embedder/config/secretRef/name: {names.SECRETS_ENV_FOLDER!r} is reserved, rename the Secret",
-        )
+    for endpoint in _endpoints(spec):
+        if isinstance(endpoint.api_key, SecretRef) and endpoint.api_key.name == names.SECRETS_ENV_FOLDER:
+            reserved = f"{names.SECRETS_ENV_FOLDER!r} is reserved, rename the Secret"
+            return Problem(Reason.UNSUPPORTED_CONFIG, f"/spec{endpoint.path}/secretRef/name: {reserved}")
     return None
+
+
+def _endpoints(spec: Spec) -> list[Endpoint]:
+    """The endpoints of a definition, defaults filled in."""
+    embedder, flushing = resolve_embedder(spec), spec.options.flushing
+    found: list[Endpoint] = []
+    if embedder and embedder.url:
+        found.append(Endpoint(embedder.url, embedder.api_key, "/embedder/config"))
+    if flushing and flushing.summarizer:
+        summarizer = flushing.summarizer
+        found.append(Endpoint(summarizer.url, summarizer.api_key, "/options/flushing/summarizer"))
+    return found
 
 
 def _shortened(member: Member, live: Mapping[str, Entry]) -> Member:

@@ -9,16 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
 from memory_crd.errors import Fault, InvalidMemory
 from memory_crd.memory import Memory
 
 from memory_service.adapters import tokenizer
+from memory_service.adapters.credentials import api_key
 from memory_service.adapters.definitions import SecretFile
 from memory_service.adapters.embedders.remote import WorkerSocket
 from memory_service.adapters.redis.connection import Target
 from memory_service.adapters.redis.stores import RedisStores
 from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
+from memory_service.operations.afterwards import Afterwards
 from memory_service.operations.registry import OpenMemory
 from memory_service.policies.tokens import ESTIMATOR, bounds_tokens
 from memory_service.settings import Settings
@@ -26,6 +29,9 @@ from memory_service.web.timing import timed
 
 if TYPE_CHECKING:
     from memory_crd.definitions import Entry
+    from memory_crd.memory import Spec
+
+    from memory_service.ports import Summarizer
 
 REDIS_USER: Final = "service"
 
@@ -46,8 +52,10 @@ class Backends:
     worker: WorkerSocket
     on_refresh: Callable[[str], None] = lambda _: None
     clock: SystemClock = field(default_factory=SystemClock)
+    afterwards: Afterwards = field(default_factory=Afterwards)
     _redis: dict[str, RedisStores] = field(default_factory=dict)
     _vectors: dict[str, VectorStore] = field(default_factory=dict)
+    _http: aiohttp.ClientSession | None = None
 
     def open(self, entry: Entry) -> OpenMemory:
         """The ports of one definition; nothing is connected yet. Raises InvalidMemory for what cannot be served."""
@@ -73,7 +81,25 @@ class Backends:
             clock=self.clock,
             on_refresh=partial(self.on_refresh, entry.id),
             counter=tokenizer.counter() if bounds_tokens(spec.options) else ESTIMATOR,
+            summarizer=self._summarizer(spec),
+            afterwards=self.afterwards,
         )
+
+    def _summarizer(self, spec: Spec) -> Summarizer | None:
+        """The chat model of a definition; what it takes is loaded where one is declared."""
+        declared = spec.options.flushing.summarizer if spec.options.flushing else None
+        if declared is None:
+            return None
+        from memory_service.adapters.summarizers.openai import OpenAiSummarizer
+
+        folder = Path(self.settings.secrets) if self.settings.secrets is not None else None
+        key = api_key(declared.api_key, folder, {})
+        return OpenAiSummarizer(self._session, url=declared.url, model=declared.model, api_key=key)
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None or self._http.closed:
+            self._http = aiohttp.ClientSession()
+        return self._http
 
     def _redis_of(self, use: str) -> RedisStores:
         durable = use == "redis"
@@ -99,11 +125,14 @@ class Backends:
         return SecretFile(Path(folder) / name if folder is not None else Path("/nonexistent") / name)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """End what goes on, then close every connection."""
+        await self.afterwards.close()
         for redis in self._redis.values():
             await redis.close()
         for vectors in self._vectors.values():
             await vectors.close()
+        if self._http is not None:
+            await self._http.close()
         await self.worker.close()
 
 

@@ -3,6 +3,7 @@
 ServiceError
 |-- Refused              the request cannot be done as asked; `code` is one of api.md's, nothing was written
 |-- TextRefused          a text that the embedder will never take
+|-- SummaryFailed        a model made no summary; a rule makes one
 `-- Unavailable          a part this needs did not answer; trying again may help
     |-- StorageUnavailable    Redis; `outcome_unknown` when a write may have happened
     |-- StorageFull           Redis is out of memory: writes are refused, reads work
@@ -85,6 +86,15 @@ class EmbedderUnavailable(Unavailable):
 
 class TextRefused(ServiceError):
     """The embedder cannot make a vector of a text, however often it is tried."""
+
+
+class SummaryFailed(ServiceError):
+    """No usable summary came from the model. `reason` is a CamelCase constant of memory_crd.status."""
+
+    def __init__(self, detail: str, *, reason: str = "Unreachable") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.reason = reason
 
 
 class DefinitionNotLoaded(Unavailable):

@@ -53,6 +53,7 @@ SERVICE: Final = (
     Family("memory_outbox_lag_seconds", "gauge", _M, "Age of the oldest of those changes."),
     Family("memory_dead_letters", "gauge", _M, "Messages that could not be indexed, kept to be tried again."),
     Family("memory_evicted_messages_total", "counter", ("memory", "strategy"), "Messages that went for lack of room."),
+    Family("memory_summaries_total", "counter", ("memory", "outcome"), "Summaries asked of a model: ok, or failed."),
     Family("memory_ttl_refreshes_total", "counter", _M, "Times that using a thread moved its expiry."),
     Family("memory_redactions_total", "counter", _M, "Texts in which something was redacted before they were stored."),
     Family(
@@ -166,6 +167,13 @@ class Metrics(Families):
     def evicted(self, memory: str, strategy: str, messages: int) -> None:
         """Messages made room for others."""
         self.series("memory_evicted_messages_total", memory, strategy).inc(messages)
+
+    def flushed(self, memory: str, strategy: str, messages: int, by_model: bool | None) -> None:
+        """A flush took messages away. `by_model`: whether a model summed them up, None where none was asked."""
+        if messages:
+            self.evicted(memory, strategy, messages)
+        if by_model is not None:
+            self.series("memory_summaries_total", memory, "ok" if by_model else "failed").inc()
 
     def refreshed(self, memory: str) -> None:
         """Use of a thread moved its expiry."""

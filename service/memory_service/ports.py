@@ -265,6 +265,14 @@ class QueryEmbedder(Protocol):
         ...
 
 
+class Summarizer(Protocol):
+    """A chat model that sums up what leaves a thread."""
+
+    async def complete(self, instructions: str, text: str, *, tokens: int) -> str:
+        """What the model says of a text, in at most so many of its own tokens. Raises SummaryFailed."""
+        ...
+
+
 class VectorIndex(Protocol):
     """One memory's collection: it only proposes; ThreadStore.check decides (data-engine.md, invariant 1).
 

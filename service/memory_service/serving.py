@@ -16,6 +16,7 @@ from memory_service.adapters.definitions import DefinitionFiles
 from memory_service.adapters.embedders.remote import WorkerSocket
 from memory_service.assembly import Backends
 from memory_service.metrics import Metrics
+from memory_service.operations.afterwards import Afterwards
 from memory_service.operations.health import Health, storage_of
 from memory_service.operations.monitor import Monitor
 from memory_service.operations.registry import Registry
@@ -60,7 +61,7 @@ class Serving:
         """
         worker = WorkerSocket(settings.socket)
         metrics = Metrics(CollectorRegistry())
-        backends = Backends(settings, worker, metrics.refreshed)
+        backends = Backends(settings, worker, metrics.refreshed, afterwards=afterwards(metrics))
         registry = Registry(source, backends.open, on_gone=metrics.forget)
         monitor = Monitor(registry, worker, lambda memory_id, health: record(metrics, memory_id, health))
         keys = _keys(api_keys, local=settings.listen.is_loopback)
@@ -139,6 +140,13 @@ class Serving:
             if check.status == "ok":
                 return True
         return False
+
+
+def afterwards(metrics: Metrics) -> Afterwards:
+    """Where flushes go on after an answer; they are counted when they are done."""
+    return Afterwards(
+        lambda memory_id, done: metrics.flushed(memory_id, done.actual_strategy, done.removed, done.by_model)
+    )
 
 
 def _keys(folder: str | None, *, local: bool) -> ApiKeys | OpenDoor:

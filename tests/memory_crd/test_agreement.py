@@ -65,7 +65,7 @@ ONLY_RULES_SAY = (
     "exclude each other", "must hold", "must not hold", "must be {{ env", "must be an http://", "another item already",
     "can always be", "must not exceed", "a peer is either", "must be an RE2 pattern", "the replacement must not",
     "is there already", "a window needs a size", "flushing needs a limit",
-    "hybrid_summary needs", "required needs after",
+    "hybrid_summary needs", "a summarizer writes", "required needs after",
 )  # fmt: skip
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(max_examples=250, deadline=None)

@@ -259,6 +259,43 @@ def test_summaries_have_a_size_and_nothing_else_does(flushing: dict[str, Any]) -
     assert "hybrid_summary needs summaryTokens" in found["/spec/options/flushing"]
 
 
+CHAT = {"url": "http://chat:8000/v1", "model": "m", "secretRef": {"name": "chat"}}
+SUMMARIES = {"type": "hybrid_summary", "maxMessages": 10, "summaryTokens": 100}
+
+
+def test_a_summarizer_says_where_the_model_is_and_which_secret_has_its_key() -> None:
+    spec = Memory.parse(manifest(options={"flushing": SUMMARIES | {"summarizer": CHAT}})).spec
+    assert spec.options.flushing is not None and spec.options.flushing.summarizer is not None
+    summarizer = spec.options.flushing.summarizer
+
+    assert (summarizer.url, summarizer.model) == ("http://chat:8000/v1", "m")
+    assert summarizer.api_key == SecretRef("chat", "apiKey")
+    assert Spec.parse(spec.document()) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "told"),
+    [
+        ({"url": "http://user:password@chat/v1"}, "/url", "without user, password"),
+        ({"url": "{{ env.CHAT }}"}, "/url", "must be an http://"),
+        ({"model": ""}, "/model", "1 to 128"),
+        ({"secretRef": {}}, "/secretRef/name", "is required"),
+        ({"apiKey": "sk-1"}, "/apiKey", "unknown field"),
+    ],
+    ids=str,
+)
+def test_a_bad_summarizer_is_refused_by_the_name_of_its_field(change: dict[str, Any], path: str, told: str) -> None:
+    found = faults_of(manifest(options={"flushing": SUMMARIES | {"summarizer": CHAT | change}}))
+
+    assert told in found[f"/spec/options/flushing/summarizer{path}"]
+
+
+def test_only_summaries_have_a_summarizer() -> None:
+    flushing = {"type": "simple_fifo", "maxMessages": 10, "summarizer": CHAT}
+
+    assert "a summarizer writes" in faults_of(manifest(options={"flushing": flushing}))["/spec/options/flushing"]
+
+
 def test_a_window_and_flushing_exclude_each_other() -> None:
     both = {"window": {"messages": 5}, "flushing": {"type": "simple_fifo", "maxMessages": 5}}
 

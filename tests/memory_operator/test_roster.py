@@ -76,6 +76,8 @@ BROKEN_SCHEMA = {
 }
 COSTLY_PATTERN = {"options": {"privacy": {"redact": [r"(?:.?){500}z"]}}}
 RESERVED = openai(secretRef={"name": "env", "key": "k"})
+SUMMARIZER = {"url": "http://chat/v1", "model": "m", "secretRef": {"name": "env"}}
+FLUSHING = {"type": "hybrid_summary", "maxMessages": 10, "summaryTokens": 9, "summarizer": SUMMARIZER}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,8 @@ RESERVED = openai(secretRef={"name": "env", "key": "k"})
         (BROKEN_TEMPLATE, Reason.INVALID_TEMPLATE, "/spec/options/workingMemory/template"),
         (BROKEN_SCHEMA, Reason.INVALID_SCHEMA, "/spec/options/workingMemory/schema: /properties/age/type is no valid"),
         (COSTLY_PATTERN, Reason.INVALID_PATTERN, "/spec/options/privacy/redact/0"),
-        (RESERVED, Reason.UNSUPPORTED_CONFIG, "reserved"),
+        (RESERVED, Reason.UNSUPPORTED_CONFIG, "/spec/embedder/config/secretRef/name: 'env' is reserved"),
+        ({"options": {"flushing": FLUSHING}}, Reason.UNSUPPORTED_CONFIG, "/spec/options/flushing/summarizer/secretRef"),
     ],
     ids=[
         "a key that is not implemented",
@@ -95,6 +98,7 @@ RESERVED = openai(secretRef={"name": "env", "key": "k"})
         "a broken schema",
         "a costly pattern",
         "a reserved name",
+        "a reserved name of a summarizer's Secret",
     ],
 )
 def test_what_no_schema_can_refuse_is_a_problem_with_a_path(

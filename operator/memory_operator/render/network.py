@@ -66,8 +66,7 @@ def _store_policy(context: Context, name: str) -> dict[str, Any]:
 
 def declared_ports(roster: Roster) -> list[int]:
     """Return the ports of the URLs that served definitions call."""
-    urls = [embedder.url for embedder in roster.embedders]
-    return sorted({_port(url) for url in urls if url})
+    return sorted({_port(endpoint.url) for endpoint in roster.endpoints})
 
 
 def _port(url: str) -> int:

@@ -83,7 +83,7 @@ def deployment(context: Context, roster: Roster, credentials: Credentials) -> di
 
 def user_secrets(roster: Roster) -> tuple[UserSecret, ...]:
     """Return the Secrets of the tenant team that are mounted: `memory-env`, and those that served definitions name."""
-    keys = [embedder.api_key for embedder in roster.embedders]
+    keys = [endpoint.api_key for endpoint in roster.endpoints]
     named = {key.name for key in keys if isinstance(key, SecretRef)}
     return (UserSecret(names.USER_ENV, names.SECRETS_ENV_FOLDER), *(UserSecret(name, name) for name in sorted(named)))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memory_service.errors import EmbedderUnavailable, VectorUnavailable
 from memory_service.model.facts import Facts, Slice, WorkingDocument
-from memory_service.operations import keeping_alive
+from memory_service.operations import accesses, keeping_alive
 from memory_service.operations.catching_up import caught_up
 from memory_service.operations.recall import (
     DEFAULT_TIMEOUT_MS,
@@ -102,6 +102,7 @@ async def context(memory: OpenMemory, request: ContextRequest) -> ContextAnswer:
     hits = answer.hits if answer else []
     left = None if request.budget is None else request.budget - paid.spent
     found = budget.spend(left, working=0, last=(), recalled=[_cost(hit) for hit in hits])
+    await accesses.note(memory, ((request.thread, line.raw) for line in injected))
     return ContextAnswer(
         facts=facts,
         current=[line.raw for line in _newest(injected, request.limit)],

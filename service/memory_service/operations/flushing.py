@@ -1,60 +1,58 @@
 """Flush: take the least needed messages of a thread away, in one step that a version guards.
 
 The choice is a pure policy over the thread as it was read; it is applied only to that very version. When somebody wrote
-in between, it is made anew, three times, then the answer is `busy`.
+in between, it is made anew, three times, then the answer is `busy`. Only a flush that asks a model takes a lease.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from memory_service.errors import Fault, Refused
+from memory_service.errors import Fault, Refused, Unavailable
 from memory_service.model.facts import Facts, Slice
 from memory_service.model.mutations import Flush, Outcome
-from memory_service.model.values import Draft, Guard, Strategy
-from memory_service.operations import moments
-from memory_service.operations.messages import NewMessage, of_our_own
+from memory_service.model.values import Guard, Strategy
+from memory_service.operations import accesses, moments, summaries
 from memory_service.operations.outcomes import settle
 from memory_service.operations.stored import StoredMessage, decode, decoded
-from memory_service.policies.flushing import (
-    TARGET,
-    THRESHOLD,
-    Bounds,
-    Line,
-    Plan,
-    Spoken,
-    Wish,
-    fitting,
-    plan,
-    summarise,
-)
+from memory_service.operations.summaries import BY, Maker, Selection
+from memory_service.policies.flushing import TARGET, THRESHOLD, Bounds, Line, Wish, dated, plan
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
 
 TRIES: Final = 3
+LEASE_MS: Final = 40_000
+"""Longer than a model is waited for, so that nobody asks it twice; a process that dies holds a thread up so long."""
 _PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The system message that a flush wrote, and how many messages it stands for. `id` is None on a dry run."""
+    """The system message that a flush wrote, how many messages it stands for, and who made it (`model` or `rules`).
+
+    `id` is None on a dry run.
+    """
 
     id: str | None
     content: str | None
     messages: int | None
+    by: Maker | None
 
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
     """What a flush did, or would do. `removed` counts messages, `kept` what is there afterwards, summary included.
 
+    `actual_strategy` is simple_fifo where a summary was asked of a model in vain: the oldest left, summed up by rule.
     `bytes_freed` is None on a replay: the store keeps the numbers of an answer, but not this one. `before` is the
-    version that the choice was made for.
+    version that the choice was made for. `by_model` is whether a model made the summary, None where none was asked.
     """
 
     kept: int
@@ -67,6 +65,7 @@ class Flushed:
     would_flush: bool
     before: int
     outcome: Outcome
+    by_model: bool | None = None
 
 
 def wished(
@@ -95,26 +94,52 @@ async def flush(
 
     With `amends` the guard's key is that of the mutation that brought this flush about (model's Flush).
     """
-    if wish.strategy == "lru":
+    if wish.strategy == "lru" and not accesses.kept(memory):
         text = (
-            "lru needs times of access, which are not kept for messages; simple_fifo removes the oldest, "
-            "token_aware_lru the oldest and costliest"
+            "lru needs times of access, which a memory keeps where options.flushing.type is lru; simple_fifo removes "
+            "the oldest, token_aware_lru the oldest and costliest"
         )
         raise Refused("invalid_field", f"the strategy {text}", [Fault(place, "invalid_field", text)])
+    if guard.dry_run or not summaries.asks_model(memory, wish.strategy):
+        return await _flush(memory, thread, wish, guard, amends=amends)
+    async with _alone(memory, thread):
+        return await _flush(memory, thread, wish, guard, amends=amends)
+
+
+@asynccontextmanager
+async def _alone(memory: OpenMemory, thread: str) -> AsyncIterator[None]:
+    """Be the only one whose model sums this thread up. Raises `busy`. The version alone guards what is written."""
+    token = secrets.token_hex(8)
+    if not await memory.store.summarising(thread, token, ttl_ms=LEASE_MS):
+        raise Refused("busy", "another flush of this thread waits for its summary; try again when it is done")
+    try:
+        yield
+    finally:
+        with suppress(Unavailable):  # it ends by itself
+            await memory.store.summarising(thread, token, ttl_ms=0)
+
+
+async def _flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, amends: bool) -> Flushed:
+    """Read, select, apply to that version. What a model was asked for serves again while all that leaves is there."""
+    made: Selection | None = None
+    asked_of = 0
     for _ in range(TRIES):
         facts = await memory.store.facts(thread)
         stored = await _all(memory, thread, facts.version)
         if stored is None:
             continue
         lines = [_line(message) for message, _ in stored]
-        chosen = plan(replace(wish, bounds=bounds(memory, facts)), lines)
-        change = _mutation(memory, thread, wish, chosen, [message for message, _ in stored], (guard, facts.version))
-        change = replace(change, amends=wish.strategy if amends else None)
+        present = {line.seq for line in lines}
+        if made is None or not made.asked or asked_of != facts.incarnation or not present.issuperset(made.plan.seqs):
+            wish, asked_of = replace(wish, bounds=bounds(memory, facts)), facts.incarnation
+            made = await _select(memory, thread, wish, lines, [message for message, _ in stored], guard)
+        change = _mutation(memory, thread, made, guard, facts.version)
+        change = replace(change, amends=made.strategy if amends else None)
         done = await memory.store.mutate(change)
         if done.code == "version_mismatch" and guard.if_match is None and not done.replayed:
             continue
-        sizes = {line.seq: size for line, size in zip(lines, (size for _, size in stored), strict=True)}
-        return await _flushed(memory, wish, change, settle(done), sizes)
+        sizes = {line.seq: size for line, (_, size) in zip(lines, stored, strict=True)}
+        return await _flushed(memory, made, change, settle(done), sizes)
     raise Refused("busy", "the thread is written to so often that no flush fits in between; try again in a moment")
 
 
@@ -150,54 +175,63 @@ def _line(message: StoredMessage) -> Line:
     )
 
 
-def _mutation(
+async def _select(
     memory: OpenMemory,
     thread: str,
     wish: Wish,
-    chosen: Plan,
+    lines: Sequence[Line],
     stored: Sequence[StoredMessage],
-    guarded: tuple[Guard, int],
-) -> Flush:
-    """The plan as one mutation, bound to the version that it was made for."""
-    guard, version = guarded
+    guard: Guard,
+) -> Selection:
+    if wish.strategy == "lru":
+        lines = dated(lines, list(map(_said, stored)), await memory.store.last_used(thread), memory.clock.now_ms())
+    chosen = plan(wish, lines)
+    if wish.strategy != "hybrid_summary" or not chosen.leaving:
+        return Selection(wish.strategy, chosen)
+    fallback = plan(replace(wish, strategy="simple_fifo"), lines)
+    return await summaries.summed_up(memory, wish, chosen, fallback, stored, dry_run=guard.dry_run)
+
+
+def _said(message: StoredMessage) -> int:
+    try:
+        return moments.parse(message.timestamp)
+    except ValueError:  # damaged in the store: the messages around it tell when it came
+        return 0
+
+
+def _mutation(memory: OpenMemory, thread: str, made: Selection, guard: Guard, version: int) -> Flush:
+    """The selection as one mutation, bound to the version that it was made for."""
     guard = replace(guard, if_match=version if guard.if_match is None else guard.if_match)
-    summary = _summary(memory, wish, chosen, stored) if wish.strategy == "hybrid_summary" and chosen.leaving else None
     record = {
         "at": moments.render(memory.clock.now_ms()),
-        "strategy": wish.strategy,
-        "removed": len(chosen.leaving),
-        "tokens_freed": chosen.tokens - (summary.tokens if summary else 0),
+        "strategy": made.strategy,
+        "removed": len(made.plan.leaving),
+        "tokens_freed": made.plan.tokens - (made.summary.tokens if made.summary else 0),
+        "summary_by": made.by,
     }
-    return Flush(thread, chosen.seqs, summary, msgspec.json.encode(record), guard)
-
-
-def _summary(memory: OpenMemory, wish: Wish, chosen: Plan, stored: Sequence[StoredMessage]) -> Draft | None:
-    """The message that stands for what leaves; None where the memory keeps no system messages."""
-    gone = {line.seq for line in chosen.leaving}
-    left = [message for message in stored if int(message.id.partition("-")[2]) in gone]
-    stands_for = len(left) + sum(line.stands_for for line in chosen.summaries)
-    text = summarise([Spoken(each.role, each.content, each.timestamp) for each in left], stands_for)
-    about = {"summary_of": stands_for, "from": left[0].id, "to": left[-1].id}
-    if wish.summary_tokens is not None:
-        text = fitting(text, wish.summary_tokens, memory.counter.count)
-    return of_our_own(memory, NewMessage(text, "system", metadata=about))
+    return Flush(thread, made.plan.seqs, made.summary, msgspec.json.encode(record), guard)
 
 
 async def _flushed(
-    memory: OpenMemory, wish: Wish, change: Flush, outcome: Outcome, sizes: Mapping[int, int]
+    memory: OpenMemory, made: Selection, change: Flush, outcome: Outcome, sizes: Mapping[int, int]
 ) -> Flushed:
     """The answer, from what the store did: on a replay the plan of today says nothing about the flush of then."""
+    summary = await _written(memory, change, outcome) if outcome.first_seq else None
+    strategy = made.strategy
+    if outcome.replayed and summary is not None and summary.by == "rules" and memory.summarizer is not None:
+        strategy = "simple_fifo"
     return Flushed(
         kept=outcome.total,
         removed=outcome.count,
         tokens_kept=outcome.tokens,
         tokens_freed=outcome.tokens_freed,
         bytes_freed=None if outcome.replayed else _bytes(change, outcome, sizes),
-        summary=await _written(memory, change, outcome) if outcome.first_seq else None,
-        actual_strategy=wish.strategy,
+        summary=summary,
+        actual_strategy=strategy,
         would_flush=outcome.changed,
         before=change.guard.if_match or 0,
         outcome=outcome,
+        by_model=None if outcome.replayed or not made.asked else made.by == "model",
     )
 
 
@@ -212,11 +246,13 @@ def _bytes(change: Flush, outcome: Outcome, sizes: Mapping[int, int]) -> int:
 async def _written(memory: OpenMemory, change: Flush, outcome: Outcome) -> Summary:
     """The summary that a flush wrote; its words are gone when it was removed before a replay asked for them."""
     if change.guard.dry_run and change.summary is not None:
-        message = decode(b'{"tokens":%d,"id":"",%s' % (change.summary.tokens, change.summary.tail))
-        return Summary(None, message.content, _line(message).stands_for)
+        return _shown(None, b'{"tokens":%d,"id":"",%s' % (change.summary.tokens, change.summary.tail))
     made = f"{outcome.incarnation}-{outcome.first_seq}"
     stored = await memory.store.message(change.thread, made)
-    if stored is None:
-        return Summary(made, None, None)
+    return Summary(made, None, None, None) if stored is None else _shown(made, stored)
+
+
+def _shown(message_id: str | None, stored: bytes) -> Summary:
     message = decode(stored)
-    return Summary(made, message.content, _line(message).stands_for)
+    by: Maker = "model" if message.metadata.get(BY) == "model" else "rules"
+    return Summary(message_id, message.content, _line(message).stands_for, by)

@@ -9,7 +9,7 @@ from memory_service.errors import Refused
 from memory_service.model.facts import MessagePage, Slice
 from memory_service.model.mutations import Append, Clear, DeleteMessage, Outcome, Replace, Restore, SetMessageTtl
 from memory_service.model.values import Guard
-from memory_service.operations import keeping_alive
+from memory_service.operations import accesses, keeping_alive
 from memory_service.operations.messages import NewMessage, received
 from memory_service.operations.outcomes import settle
 from memory_service.operations.relieving import relieved
@@ -50,6 +50,7 @@ async def read(memory: OpenMemory, thread: str, what: Slice) -> MessagePage:
         )
     if page.stale:
         await keeping_alive.after_read(memory, thread)
+    await accesses.note(memory, ((thread, message) for message in page.messages))
     return page
 
 
@@ -70,6 +71,7 @@ async def one(memory: OpenMemory, thread: str, message_id: str) -> bytes:
     if found is None:
         raise no_message(message_id)
     await keeping_alive.after_read(memory, thread)
+    await accesses.note(memory, [(thread, found)])
     return found
 
 

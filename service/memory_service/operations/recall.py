@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from memory_service.errors import EmbedderUnavailable, Fault, Refused, Unavailable, VectorUnavailable
 from memory_service.model.search import Audience, Candidate, Checked, FieldFilter, Proposals, QueryVectors, Search
-from memory_service.operations import privacy
+from memory_service.operations import accesses, privacy
 from memory_service.operations.catching_up import caught_up
 from memory_service.operations.scan import scan
 from memory_service.operations.stored import decoded
@@ -108,6 +108,8 @@ async def recall(memory: OpenMemory, request: RecallRequest) -> RecallAnswer:
         found = await _indexed(memory, request, audience)
     except VectorUnavailable as error:
         found = await _scanned(memory, request, audience, error)
+    read = ((hit.thread, each) for hit in found.hits for each in (*hit.before, hit.message, *hit.after))
+    await accesses.note(memory, read)
     totals = await memory.store.totals()
     return replace(
         found,

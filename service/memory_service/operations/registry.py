@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from memory_crd.errors import InvalidMemory
 
 from memory_service.errors import DefinitionNotLoaded, Refused, ServiceError
+from memory_service.operations.afterwards import Afterwards
 from memory_service.operations.erase import Erasure, erase
 from memory_service.policies.tokens import ESTIMATOR, Counter
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from memory_crd.definitions import Entry, Loaded
     from memory_crd.memory import Memory
 
-    from memory_service.ports import Clock, Outbox, QueryEmbedder, ThreadStore, VectorIndex
+    from memory_service.ports import Clock, Outbox, QueryEmbedder, Summarizer, ThreadStore, VectorIndex
 
 POLL_SECONDS = 0.25
 ERASE_RETRY_SECONDS = 5.0
@@ -45,6 +46,8 @@ class OpenMemory:
     embedder: QueryEmbedder
     clock: Clock
     counter: Counter = ESTIMATOR
+    summarizer: Summarizer | None = None
+    afterwards: Afterwards = field(default_factory=Afterwards, compare=False)
     relieving: set[str] = field(default_factory=set, compare=False)
     on_refresh: Callable[[], None] = lambda: None
     """Hears of every expiry that a read moved."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from memory_service.errors import Refused, Unavailable
 from memory_service.model.mutations import Outcome, Relief
-from memory_service.model.values import Guard
-from memory_service.operations import flushing
+from memory_service.model.values import Guard, IdempotencyKey
+from memory_service.operations import flushing, summaries
 from memory_service.policies.flushing import Wish
 
 if TYPE_CHECKING:
@@ -25,14 +25,18 @@ log = logging.getLogger(__name__)
 async def relieved(memory: OpenMemory, thread: str, outcome: Outcome, guard: Guard) -> Outcome:
     """The outcome of a write, after the flush that it made due.
 
-    What was written stays written: a flush that cannot be done now is left to the next write. The version and the total
-    are those after the flush, unless somebody else wrote in between, whose message the caller has not seen.
+    What was written stays written: a flush that cannot be done now is left to the next write. The version and the
+    total are those after the flush, unless somebody else wrote in between, whose message the caller has not seen.
+    Nobody waits for a flush that asks a model, and the answer tells nothing of it.
     """
     if not outcome.flush_due or outcome.replayed or guard.dry_run or thread in memory.relieving:
         return outcome
+    if summaries.asks_model(memory, flushing.wished(memory).strategy):
+        memory.afterwards.start(memory.definition.spec.id, thread, lambda: _flushed(memory, thread, None))
+        return outcome
     memory.relieving.add(thread)
     try:
-        done = await _flushed(memory, thread, guard)
+        done = await _flushed(memory, thread, guard.key)
     except (Refused, Unavailable) as error:
         log.warning("memory %s: a thread is not flushed now: %s", memory.definition.spec.id, error)
         return outcome
@@ -46,15 +50,15 @@ async def relieved(memory: OpenMemory, thread: str, outcome: Outcome, guard: Gua
     return replace(outcome, version=done.outcome.version, pos=done.outcome.pos, total=done.kept)
 
 
-async def _flushed(memory: OpenMemory, thread: str, guard: Guard) -> flushing.Flushed:
+async def _flushed(memory: OpenMemory, thread: str, key: IdempotencyKey | None) -> flushing.Flushed:
     """Flush by the memory's policy; where no summary can be kept, the oldest leave without one."""
-    wish, after = flushing.wished(memory), Guard(key=guard.key)
+    wish, after, amends = flushing.wished(memory), Guard(key=key), key is not None
     try:
-        return await flushing.flush(memory, thread, wish, after, amends=True)
+        return await flushing.flush(memory, thread, wish, after, amends=amends)
     except Refused as refused:
         if refused.code not in ("system_cap", "message_too_large"):
             raise
-    return await flushing.flush(memory, thread, _without_summary(wish), after, amends=True)
+    return await flushing.flush(memory, thread, _without_summary(wish), after, amends=amends)
 
 
 def _without_summary(wish: Wish) -> Wish:

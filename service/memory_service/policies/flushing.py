@@ -8,7 +8,6 @@ The newest group always stays: emptying a thread is what clear is for.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -219,16 +218,6 @@ def summarise(left: Sequence[Spoken], stands_for: int) -> str:
     if len(left) > 1:
         lines.append(f"Last, {left[-1].role}: {_excerpt(left[-1].content)}")
     return "\n".join(lines)[:SUMMARY_CHARACTERS]
-
-
-def fitting(text: str, tokens: int, count: Callable[[str], int]) -> str:
-    """The longest beginning of a text that costs at most so many tokens, at least one character."""
-    if count(text) <= tokens:
-        return text
-    size = bisect_right(range(len(text)), tokens, key=lambda length: count(text[:length])) - 1
-    while size > 1 and count(text[:size]) > tokens:  # a longer text may cost less: tokens merge
-        size -= 1
-    return text[: max(1, size)]
 
 
 def _excerpt(content: str) -> str:

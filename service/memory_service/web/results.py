@@ -93,6 +93,7 @@ class FlushSummary(Answer, kw_only=True):
     id: str | None
     content: str | None
     messages: int | None
+    by: Literal["model", "rules"] | None
 
 
 class FlushAnswer(Mutated, kw_only=True):

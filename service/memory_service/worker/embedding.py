@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from memory_crd.memory import Embedder, resolve_embedder
 
-from memory_service.adapters.embedders.credentials import api_key
+from memory_service.adapters.credentials import api_key
 from memory_service.adapters.embedders.guarded import GuardedEmbedder, Model, VectorCache
 from memory_service.adapters.embedders.openai import OpenAiEmbedder
 from memory_service.errors import EmbedderUnavailable

@@ -109,6 +109,18 @@ def test_a_new_secret_rolls_the_service_which_mounts_it_if_it_exists() -> None:
     assert {"/etc/memory/secrets/env", "/etc/memory/secrets/openai"} <= set(paths)
 
 
+def test_a_summarizer_has_its_secret_mounted_and_its_port_open_to_the_service() -> None:
+    summarizer = {"url": "https://chat:8443/v1", "model": "m", "secretRef": {"name": "chat"}}
+    flushing = {"type": "hybrid_summary", "maxMessages": 10, "summaryTokens": 100, "summarizer": summarizer}
+    manifests = rendered(declared(memory(options={"flushing": flushing})))
+
+    volumes = templates(manifests)["memory"]["spec"]["volumes"]
+    assert {"secretName": "chat", "optional": True} in [volume.get("secret") for volume in volumes]
+    paths = [mount["mountPath"] for mount in containers(manifests)["memory/service"]["volumeMounts"]]
+    assert "/etc/memory/secrets/chat" in paths
+    assert {"ports": [{"port": 8443, "protocol": "TCP"}]} in the("NetworkPolicy", "memory", manifests)["spec"]["egress"]
+
+
 def test_the_service_pod_is_given_only_the_credentials_it_needs() -> None:
     manifests = rendered(declared())
 

@@ -11,7 +11,7 @@ import pytest
 import stamina
 from aiohttp import web
 from memory_crd.memory import EnvRef, SecretRef
-from memory_service.adapters.embedders.credentials import api_key
+from memory_service.adapters.credentials import KeyMissing, api_key
 from memory_service.adapters.embedders.openai import OpenAiEmbedder, cut
 from memory_service.errors import EmbedderUnavailable, TextRefused
 
@@ -149,7 +149,7 @@ def test_env_templates_read_the_mounted_secret_and_never_the_process_of_a_pod(tm
     assert api_key(EnvRef("KEY"), tmp_path, {"KEY": "process"})() == "mounted"
     assert api_key(EnvRef("KEY"), None, {"KEY": "process"})() == "process"
     assert api_key(None, tmp_path, {})() is None
-    with pytest.raises(EmbedderUnavailable, match="memory-env"):
+    with pytest.raises(KeyMissing, match="memory-env"):
         api_key(EnvRef("OTHER"), tmp_path, {"OTHER": "process"})()
 
 

@@ -18,7 +18,7 @@ from memory_service.assembly import Backends
 from memory_service.metrics import Metrics
 from memory_service.operations.monitor import Monitor
 from memory_service.operations.registry import Registry
-from memory_service.serving import record
+from memory_service.serving import afterwards, record
 from memory_service.settings import Address, Settings
 from memory_service.web.app import App
 from memory_service.web.auth import OpenDoor
@@ -144,11 +144,12 @@ def build(url: str, entries: list[Entry], **more: Any) -> Api:
     settings = Settings(
         "-", local, local, "-", redis=url, redis_ephemeral=url, qdrant=more.get("qdrant", "http://127.0.0.1:9"),
         socket=more.get("socket", "/nonexistent.sock"), credentials=more.get("credentials"),
+        secrets=more.get("secrets"),
         qdrant_ephemeral="http://127.0.0.1:9", tenant=more.get("tenant") or f"test-{os.getpid()}-{next(TENANTS)}",
     )  # fmt: skip
     worker = WorkerSocket(settings.socket)
     metrics = Metrics(CollectorRegistry())
-    backends = Backends(settings, worker, metrics.refreshed)
+    backends = Backends(settings, worker, metrics.refreshed, afterwards=afterwards(metrics))
     declared = Declared(entries)
     registry = Registry(declared, backends.open, on_gone=metrics.forget)
     monitor = Monitor(registry, worker, lambda memory_id, health: record(metrics, memory_id, health))

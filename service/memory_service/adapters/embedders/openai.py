@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import msgspec
 import numpy as np
-import stamina
 
+from memory_service.adapters.endpoint import ATTEMPTS, Endpoint, EndpointFault
 from memory_service.errors import EmbedderUnavailable, TextRefused
 
 if TYPE_CHECKING:
@@ -26,9 +25,8 @@ BATCH: Final = 64
 TEXT_BYTES: Final = 24_000
 """A text is cut to this many bytes of UTF-8, about 8,000 tokens, which common models take. Words stay searchable."""
 TIMEOUT_SECONDS: Final = 15.0
-ATTEMPTS: Final = 3
-LONGEST_WAIT_SECONDS: Final = 10.0
-"""A server that asks for more in Retry-After is answered by the caller's own back-off."""
+ANSWER_BYTES: Final = 64 * 2**20
+"""Far above BATCH vectors of the largest models, written out as numbers."""
 
 _CHOOSES_DIMENSIONS: Final = "text-embedding-3-"
 """Models of OpenAI that shorten their vectors on request; other servers refuse the field."""
@@ -43,19 +41,8 @@ class _Answer(msgspec.Struct):
     data: list[_Item]
 
 
-class _TryAgain(Exception):
-    """A fault that time may heal; `after` is what the server asked for, in seconds."""
-
-    def __init__(self, detail: str, after: float | None = None) -> None:
-        super().__init__(detail)
-        self.after = after
-
-
 class OpenAiEmbedder:
-    """One model at one endpoint. `api_key` is asked before each call, so a key that appears late heals by itself.
-
-    It returns the key, None where none is declared, and raises EmbedderUnavailable (SecretMissing) while it is absent.
-    """
+    """One model at one endpoint; `api_key` as Endpoint has it."""
 
     def __init__(
         self,
@@ -68,9 +55,7 @@ class OpenAiEmbedder:
     ) -> None:
         self.name = model
         self.dimensions = dimensions
-        self._session = session
-        self._url = url.rstrip("/") + "/embeddings"
-        self._api_key = api_key
+        self._endpoint = Endpoint(session, url, api_key, TIMEOUT_SECONDS, ANSWER_BYTES)
         self._asked: dict[str, Any] = {"model": model, "encoding_format": "base64"}
         if model.startswith(_CHOOSES_DIMENSIONS):
             self._asked["dimensions"] = dimensions
@@ -86,47 +71,13 @@ class OpenAiEmbedder:
         return np.concatenate(parts) if parts else np.zeros((0, self.dimensions), np.float32)
 
     async def _batch(self, texts: Sequence[str], *, attempts: int) -> NDArray[np.float32]:
-        try:
-            async for attempt in stamina.retry_context(on=_when, attempts=attempts, timeout=None, wait_max=5.0):
-                with attempt:
-                    return await self._call(texts)
-        except _TryAgain as error:
-            raise EmbedderUnavailable(str(error)) from error
-        raise AssertionError("stamina ends with a result or the last error")
-
-    async def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        key = self._api_key()
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         body = msgspec.json.encode({**self._asked, "input": [cut(text) for text in texts]})
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         try:
-            async with self._session().post(self._url, data=body, headers=headers, timeout=timeout) as answer:
-                raw = await answer.read()
-                if answer.status != 200:
-                    raise _fault(answer, raw)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _TryAgain(f"{self._url} does not answer: {type(error).__name__}: {error}") from error
-        return _vectors(raw, len(texts))
-
-
-def _fault(answer: aiohttp.ClientResponse, raw: bytes) -> Exception:
-    """What an answer other than 200 means."""
-    said = f"{answer.url} answered {answer.status}: {raw[:300].decode(errors='replace')}"
-    if answer.status in (401, 403):
-        return EmbedderUnavailable(said, reason="Unauthorized")
-    if answer.status in (408, 429) or answer.status >= 500:
-        return _TryAgain(said, _retry_after(answer))
-    if answer.status in (400, 413, 422):
-        return TextRefused(said)
-    return EmbedderUnavailable(said, reason="ModelFailed")
-
-
-def _when(error: Exception) -> bool | datetime.timedelta:
-    if not isinstance(error, _TryAgain):
-        return False
-    if error.after is None:
-        return True
-    return error.after <= LONGEST_WAIT_SECONDS and datetime.timedelta(seconds=error.after)
+            return _vectors(await self._endpoint.post("/embeddings", body, attempts=attempts), len(texts))
+        except EndpointFault as fault:
+            if fault.reason == "Refused":
+                raise TextRefused(fault.detail) from fault
+            raise EmbedderUnavailable(fault.detail, reason=fault.reason) from fault
 
 
 def cut(text: str, *, most: int = TEXT_BYTES) -> str:
@@ -135,13 +86,6 @@ def cut(text: str, *, most: int = TEXT_BYTES) -> str:
         return text
     raw = text.encode()
     return text if len(raw) <= most else raw[:most].decode(errors="ignore")
-
-
-def _retry_after(answer: aiohttp.ClientResponse) -> float | None:
-    try:
-        return max(0.0, float(answer.headers.get("Retry-After", "")))
-    except ValueError:
-        return None
 
 
 def _vectors(raw: bytes, wanted: int) -> NDArray[np.float32]:

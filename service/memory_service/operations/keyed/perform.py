@@ -53,11 +53,11 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an operation answers, what the store did where it changed something, and how many messages a flush took."""
+    """What an operation answers, what the store did where it changed something, and the flush that was done now."""
 
     output: Output
     outcome: Outcome | None = None
-    flushed: int = 0
+    flushed: flushing.Flushed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,8 @@ async def _flush(turn: Turn) -> Done:
         "version": flushed.outcome.version,
         "error": None,
     }
-    return Done(answer, flushed.outcome, 0 if turn.guard.dry_run else flushed.removed)
+    counts = not turn.guard.dry_run and not flushed.outcome.replayed
+    return Done(answer, flushed.outcome, flushed if counts else None)
 
 
 # --- looks ------------------------------------------------------------------------------------------------------------

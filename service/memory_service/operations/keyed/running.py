@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from memory_service.errors import Refused, Unavailable
 from memory_service.model.mutations import Outcome
 from memory_service.model.values import Guard
+from memory_service.operations.flushing import Flushed
 from memory_service.operations.keyed.patterns import sweep
 from memory_service.operations.keyed.perform import Room, Turn, guard_of, perform
 from memory_service.operations.keyed.prepare import Desk, prepare
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a task answers. `key` is the rendered key, or the pattern; `flushed` counts messages by strategy."""
+    """What a task answers. `key` is the rendered key, or the pattern; `flushed` are the flushes done."""
 
     task: Task
     key: str
     output: dict[str, Any]
     outcomes: tuple[Outcome, ...] = ()
-    flushed: tuple[tuple[str, int], ...] = ()
+    flushed: tuple[Flushed, ...] = ()
 
     @property
     def next(self) -> str | None:
@@ -50,8 +51,8 @@ async def run(
         done = await perform(Turn(memory, prepared, prepared.key, guard_of(prepared, guard), room))
         output, dones, subject = done.output, [done], prepared.key
     outcomes = tuple(done.outcome for done in dones if done.outcome is not None)
-    strategy = getattr(prepared.config, "strategy", "")
-    return Result(task, subject, output, outcomes, tuple((strategy, done.flushed) for done in dones if done.flushed))
+    flushed = tuple(done.flushed for done in dones if done.flushed is not None)
+    return Result(task, subject, output, outcomes, flushed)
 
 
 def next_on_error(task: Task) -> str | None:

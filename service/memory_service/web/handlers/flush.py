@@ -23,7 +23,7 @@ async def flush(call: Call, service: Service) -> Reply:
     )
     done = await flushing.flush(call.opened, call.thread, wish, answers.guard(call))
     if not answers.dry_run(call) and not done.outcome.replayed:
-        service.metrics.evicted(call.params["memory"], done.actual_strategy, done.removed)
+        service.metrics.flushed(call.params["memory"], done.actual_strategy, done.removed, done.by_model)
     summary = None if done.summary is None else msgspec.convert(msgspec.to_builtins(done.summary), results.FlushSummary)
     answer = results.FlushAnswer(
         kept=done.kept,

@@ -84,8 +84,8 @@ async def _item(call: Call, service: Service, desk: Desk, room: Room, number: in
 def _good(call: Call, service: Service, result: running.Result) -> results.OperationAnswer:
     if not result.output.get("dry_run"):
         call.outcomes += result.outcomes
-        for strategy, count in result.flushed:
-            service.metrics.evicted(call.params["memory"], strategy, count)
+        for done in result.flushed:
+            service.metrics.flushed(call.params["memory"], done.actual_strategy, done.removed, done.by_model)
     return results.OperationAnswer(
         id=result.task.id,
         operation=result.task.operation,

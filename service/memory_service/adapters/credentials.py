@@ -1,4 +1,4 @@
-"""API keys of embedding endpoints: read from mounted Secret files each time, so a late or rotated one is taken up."""
+"""API keys of endpoints: read from mounted Secret files each time, so a late or rotated one is taken up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from memory_crd import names
 from memory_crd.memory import EnvRef, SecretRef
 
-from memory_service.errors import EmbedderUnavailable
+
+class KeyMissing(Exception):
+    """A key that a definition refers to is not there (yet); the text is the remedy."""
 
 
 def api_key(
@@ -17,7 +19,7 @@ def api_key(
     """How to get the key that a definition refers to.
 
     `folder` has `env/<NAME>` and `<secret>/<key>`; without one (on a laptop) `{{ env.NAME }}` is read from `environ`.
-    The function returned raises EmbedderUnavailable (SecretMissing), with the remedy, while the key is absent.
+    The function returned raises KeyMissing while the key is absent.
     """
     if reference is None:
         return lambda: None
@@ -47,5 +49,5 @@ def _read(path: Path) -> str | None:
 
 def _present(value: str | None, missing: str) -> str:
     if not value:
-        raise EmbedderUnavailable(f"the embedder's API key is missing: {missing}", reason="SecretMissing")
+        raise KeyMissing(f"the API key is missing: {missing}")
     return value

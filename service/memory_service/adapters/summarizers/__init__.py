@@ -1,0 +1,1 @@
+"""Chat models that sum up what leaves a thread."""
