@@ -114,6 +114,10 @@ class ThreadStore(Protocol):
         """
         ...
 
+    async def touch_document(self, owner: str, ttl_ms: int) -> bool:
+        """Refresh an owner's document after a read; True when its expiry moved, which takes a grain (1 s, ttl/1024)."""
+        ...
+
     async def answered(self, key: IdempotencyKey) -> Outcome | None:
         """What was answered under a key (`replayed`, or `idempotency_mismatch`), None when nothing was."""
         ...

@@ -126,8 +126,12 @@ async def _working(memory: OpenMemory, facts: Facts, request: ContextRequest) ->
         return None
     if options.scope == "thread":
         return await memory.store.working(thread=request.thread, owner=None)
-    owner = facts.owner or request.owner
-    return await memory.store.working(thread=None, owner=owner) if owner else None
+    if (owner := facts.owner or request.owner) is None:
+        return None
+    document = await memory.store.working(thread=None, owner=owner)
+    if document.version:
+        await keeping_alive.after_reading_document(memory, owner)
+    return document
 
 
 async def _recalled(

@@ -16,3 +16,10 @@ async def after_read(memory: OpenMemory, thread: str) -> None:
     """Move the thread's expiry if a read does so here, and if it would move by a grain at least."""
     if memory.definition.spec.options.ttl.refresh == "read" and await memory.store.touch(thread):
         memory.on_refresh()
+
+
+async def after_reading_document(memory: OpenMemory, owner: str) -> None:
+    """The same of an owner's working memory, which has an expiry of its own."""
+    ttl = memory.definition.spec.options.ttl
+    if ttl.refresh == "read" and ttl.after_ms and await memory.store.touch_document(owner, ttl.after_ms):
+        memory.on_refresh()

@@ -70,6 +70,8 @@ async def read(memory: OpenMemory, place: Place) -> Document:
     now = await _now(memory, place)
     if place.thread is not None:
         await keeping_alive.after_read(memory, place.thread)
+    elif place.owner is not None and now.version:
+        await keeping_alive.after_reading_document(memory, place.owner)
     return now
 
 

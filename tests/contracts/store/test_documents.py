@@ -174,3 +174,14 @@ async def test_a_shorter_ttl_does_not_shorten_an_owner_s_document(log: Log) -> N
     await asyncio.sleep(0.05)
 
     assert (await get(log, PLACES[1])).content == b"y"
+
+
+async def test_a_read_keeps_an_owner_s_document_alive_by_a_grain_at_least(log: Log) -> None:
+    reading = log.with_policy(refresh="read")
+    await put(reading, b"x", PLACES[1], ttl=60)
+    assert await reading.store.touch_document("ada|1", HOUR)
+    assert not await reading.store.touch_document("ada|1", HOUR)
+    assert not await reading.store.touch_document("nobody", HOUR)
+    await asyncio.sleep(0.08)
+
+    assert (await get(reading, PLACES[1])).content == b"x"

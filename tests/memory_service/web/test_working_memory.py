@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import redis
 
 from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
 
@@ -119,6 +120,21 @@ async def test_a_document_has_a_size_limit(api: Api) -> None:
 async def test_a_memory_without_working_memory_says_so(api: Api) -> None:
     for method, body in (("GET", None), ("PUT", {"content": "x"}), ("PATCH", {"content": {}}), ("DELETE", None)):
         problem(await api.ask(method, DOCUMENT, body), 409, "working_memory_disabled")
+
+
+READ = {**OWNED, "ttl": {"after": "1h", "refresh": "read"}, "semanticRecall": {"enabled": False}}
+
+
+@pytest.mark.parametrize("api", [READ], indirect=True)
+@pytest.mark.parametrize("path", ["owners/ada/working-memory", "threads/t/context"])
+async def test_reading_an_owners_document_keeps_it_alive_where_reads_do(api: Api, valkey: Valkey, path: str) -> None:
+    await api.ask("PUT", "threads/t", {"owner": "ada"})
+    await api.ask("PUT", "owners/ada/working-memory", {"content": "x"})
+    with redis.Redis.from_url(valkey.url) as client:
+        [key] = client.keys(f"*{api.backends.settings.tenant}/*:ow:ada")
+        client.pexpire(key, 10_000)
+        await api.ask("GET", path)
+        assert client.pttl(key) > 3_500_000
 
 
 # --- dry runs, keys, conditions ---------------------------------------------------------------------------------------

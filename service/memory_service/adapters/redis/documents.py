@@ -14,7 +14,7 @@ from memory_service.model.mutations import Outcome
 from memory_service.model.values import IdempotencyKey, Writing
 from memory_service.policies.retention import Policy
 
-_DELETE, _DRY, _KEEP = 1, 2, 4
+_DELETE, _DRY, _KEEP, _TOUCH = 1, 2, 4, 8
 _ANSWERS: Final = tuple(f"r{turn}" for turn in range(DOCUMENT_ANSWERS))
 _VERSION_BYTES: Final = 6
 
@@ -64,12 +64,18 @@ class Documents:
         self, content: bytes | None, place: DocumentOf, *, if_match: int | None, ttl_ms: int | None, how: Writing
     ) -> Outcome:
         """Replace the document, or delete it (content None). The outcome's version is the document's."""
-        kind, name = place
         digest, body = codec.digests(how.key) if how.key is not None and not how.dry_run else (b"", b"")
         flags = (content is None) * _DELETE | how.dry_run * _DRY | (how.keep and digest != b"") * _KEEP
         seen = -1 if if_match is None else if_match
+        return await self._run(place, digest, [seen, ttl_ms or 0, flags, body, content or b""])
+
+    async def touch(self, owner: str, ttl_ms: int) -> bool:
+        """Refresh an owner's document after a read; True when its expiry moved."""
+        return (await self._run(DocumentOf("owner", owner), b"", [-1, ttl_ms, _TOUCH, b"", b""])).refreshed
+
+    async def _run(self, place: DocumentOf, digest: bytes, what: list[Argument]) -> Outcome:
+        kind, name = place
         where: list[Argument] = [codec.pack_policy(self._policy), digest, kind, name, partition(name)]
-        what: list[Argument] = [seen, ttl_ms or 0, flags, body, content or b""]
         epoch, raw = await self._connection.run("document", [self._keys.memory], where + what, write=True)
         return codec.decode_document_outcome(raw, epoch.decode(), self._policy)
 

@@ -132,6 +132,10 @@ class RedisThreadStore:
         place = document_of(thread, owner)
         return await self._documents.set(content, place, if_match=if_match, ttl_ms=ttl_ms, how=how)
 
+    async def touch_document(self, owner: str, ttl_ms: int) -> bool:
+        """Refresh an owner's document after a read; True when its expiry moved."""
+        return await self._documents.touch(owner, ttl_ms)
+
     async def answered(self, key: IdempotencyKey) -> Outcome | None:
         """What was answered under a key, None when nothing was."""
         return await self._documents.answered(key)

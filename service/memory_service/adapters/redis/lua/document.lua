@@ -3,7 +3,7 @@
 -- version seen or -1, ttl of an owner's document in ms (0 none), flags, digest of the body, the content to set.
 -- Answers the epoch and the outcome, with the document's time of writing behind it.
 
-local DELETE, DRY, KEEP = 1, 2, 4
+local DELETE, DRY, KEEP, TOUCH = 1, 2, 4, 8
 local DIGEST, OF_THREAD, name, partition, seen, ttl = ARGV[3], ARGV[4] == 'thread', ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local how, body, content = tonumber(ARGV[9]), ARGV[10], ARGV[11]
 local deleting, dry = band(how, DELETE) ~= 0, band(how, DRY) ~= 0
@@ -38,9 +38,19 @@ local function expire(key, had)
   call('PEXPIREAT', key, math.max(at, had, now + 1))
 end
 
+-- A read keeps an owner's document alive; it writes only where the expiry moves by a grain at least.
+local function touch(key)
+  local had = call('PEXPIRETIME', key)
+  if had < 0 or ttl == 0 then return 0 end
+  if bounded({created = tonumber(call('HGET', key, 'created') or now)}, now + ttl) - had < math.max(1000, ttl / 1024) then return 0 end
+  expire(key, had)
+  return REFRESHED
+end
+
 local function of_owner(owner)
   local key = T .. K_owner_document .. owner
   local version = present(key)
+  if band(how, TOUCH) ~= 0 then return answer(C_ok, version > 0 and touch(key) or 0, version) end
   if seen >= 0 and seen ~= version then return answer(C_version_mismatch, 0, version) end
   if deleting then
     if version == 0 then return answer(C_ok, 0, 0) end
