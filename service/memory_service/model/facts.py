@@ -170,8 +170,8 @@ class Owner:
 class Forgotten:
     """What one step of erasing an owner removed, or one step of looking found, and how to go on.
 
-    `incarnations` are those of the threads removed; `left` threads are still there; `cursor` continues in the backups,
-    None at their end; `pos` is the log's position then.
+    `incarnations` are those of the threads removed, or found; `left` threads are still there; `cursor` goes on, None at
+    the end; `pos` is the log's position then.
     """
 
     messages: int

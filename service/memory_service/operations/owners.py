@@ -94,16 +94,28 @@ async def _remove(memory: OpenMemory, owner: str, incarnations: set[int]) -> tup
         cursor = step.cursor or 0
 
 
-async def _look(memory: OpenMemory, owner: str, owned: Sequence[tuple[str, int]]) -> Counts:
-    """Read everything again: the owner's index, document and backups, and each thread that was the owner's."""
-    found, cursor = Counts(), 0
+async def preview(memory: OpenMemory, owner: str) -> Receipt:
+    """What erasing an owner would remove now; nothing is written. Vectors count 0 while their store is away."""
+    found, incarnations = await _present(memory, owner)
+    found.vectors = await _vectors(memory, owner, incarnations) or 0
+    return Receipt(memory.clock.now_ms(), found, Counts(), verified=False)
+
+
+async def _present(memory: OpenMemory, owner: str) -> tuple[Counts, set[int]]:
+    """What there is of an owner in Redis, by its index, document and backups; incarnations of its threads."""
+    found, cursor, incarnations = Counts(), 0, set[int]()
     while True:
         step = await memory.store.forget(owner, cursor=cursor, erase=False)
-        found.backups += step.backups
+        found.add(step)
+        incarnations.update(step.incarnations)
         if step.cursor is None:
-            break
+            return found, incarnations
         cursor = step.cursor
-    found.threads, found.messages, found.working_memory = step.left, step.messages, step.documents
+
+
+async def _look(memory: OpenMemory, owner: str, owned: Sequence[tuple[str, int]]) -> Counts:
+    """Read everything again: the owner's index, document and backups, and each thread that was the owner's."""
+    found, _ = await _present(memory, owner)
     for at in range(0, len(owned), AT_ONCE):
         part = owned[at : at + AT_ONCE]
         for facts, (_, g) in zip(

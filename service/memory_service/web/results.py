@@ -277,13 +277,17 @@ class ErasureCounts(Answer, kw_only=True):
 
 
 class ErasureReceipt(Answer, kw_only=True):
-    """What was erased of an owner and what a second look found; `verified` when that look saw all and found nothing."""
+    """What was erased of an owner and what a second look found; `verified` when that look saw all and found nothing.
+
+    A dry run says what would be removed.
+    """
 
     owner: str
     erased_at: str
     removed: ErasureCounts
     remaining: ErasureCounts
     verified: bool
+    dry_run: bool | UnsetType = UNSET
 
 
 class DeadLetterAnswer(Answer, kw_only=True):

@@ -124,7 +124,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{O}/threads", "list_owner_threads", "An owner's threads", owners.threads, results.ThreadsPage,
           query=requests.OwnerThreadsQuery, codes=("invalid_cursor",)),
     Route("DELETE", O, "erase_owner", "Erase an owner everywhere, with a receipt", owners.erase,
-          results.ErasureReceipt, keyed=True),
+          results.ErasureReceipt, query=requests.DryRunQuery, keyed=True),
     Route("POST", f"{M}/export", "export", "Threads and documents as lines of JSON, streamed", transfer.export,
           tuple(LINES.values()), body=Body((requests.ExportRequest,), optional=True), codes=("busy", "invalid_owner")),
     Route("POST", f"{M}/import", "import", "Bring the lines of an export in, thread by thread", transfer.import_,

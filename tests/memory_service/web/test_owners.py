@@ -72,7 +72,19 @@ async def test_a_cursor_of_another_list_is_refused(api: Api, path: str) -> None:
     problem(await api.ask("GET", path, params={"cursor": "x"}), 400, "invalid_cursor")
 
 
-async def test_an_erasure_takes_no_parameters(api: Api) -> None:
+async def test_an_erasure_takes_no_other_parameters(api: Api) -> None:
     await give(api, "ada", "a")
-    problem(await api.ask("DELETE", "owners/ada", params={"dry_run": "true"}), 400, "invalid_parameter")
+    problem(await api.ask("DELETE", "owners/ada", params={"force": "true"}), 400, "invalid_parameter")
     assert await api.contents("a") == ["of ada"]
+
+
+async def test_a_dry_run_of_an_erasure_says_exactly_what_would_go(api: Api) -> None:
+    await give(api, "ada", "a", "b")
+    await api.ask("PUT", "owners/ada/working-memory", {"content": "<u>ada</u>"})
+    await api.ask("DELETE", "threads/b/messages", params={"backup": "true"})
+    headers = {"Idempotency-Key": "k"}
+    tried = (await api.ask("DELETE", "owners/ada", params={"dry_run": "true"}, headers=headers)).json()
+    assert (tried["dry_run"], tried["verified"], set(tried["remaining"].values())) == (True, False, {0})
+    assert await api.contents("a") == ["of ada"]
+    done = (await api.ask("DELETE", "owners/ada", headers=headers)).json()
+    assert (tried["removed"], "dry_run" in done) == (done["removed"], False)

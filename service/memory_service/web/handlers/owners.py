@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from memory_service.model.facts import ThreadQuery
 from memory_service.operations import moments, owners
 from memory_service.operations.once import once
@@ -34,16 +36,22 @@ async def threads(call: Call, service: Service) -> Reply:
 
 async def erase(call: Call, service: Service) -> Reply:
     """DELETE an owner."""
-    memory, owner = call.opened, call.params["owner"]
+    memory, owner, dry = call.opened, call.params["owner"], answers.dry_run(call)
+    if dry:
+        return answers.ok(_receipt(owner, await owners.preview(memory, owner), dry=True))
     receipt, again = await once(memory, call.key, Receipt, lambda: owners.erase(memory, owner))
-    answer = results.ErasureReceipt(
+    return answers.repeated(answers.ok(_receipt(owner, receipt)), again)
+
+
+def _receipt(owner: str, receipt: Receipt, *, dry: bool = False) -> results.ErasureReceipt:
+    return results.ErasureReceipt(
         owner=owner,
         erased_at=moments.render(receipt.erased_at),
         removed=_counts(receipt.removed),
         remaining=_counts(receipt.remaining),
         verified=receipt.verified,
+        dry_run=True if dry else msgspec.UNSET,
     )
-    return answers.repeated(answers.ok(answer), again)
 
 
 def _counts(counts: Counts) -> results.ErasureCounts:
