@@ -24,7 +24,7 @@ async def test_a_key_whose_vectors_are_in_step_is_well_and_one_with_a_hole_is_no
     index = rig.memory.index
     assert isinstance(index, QdrantIndex)
     await index.remove(Removals(candidates=(Candidate("t", done.incarnation, 1),)))
-    holed = await reports.health(rig.memory, "t", ASKED)
+    holed = await reports.health(rig.memory, "t", HealthConfig())
 
     assert (well["healthy"], well["reasons"], numbers["vector_count"]) == (True, [], 2)
     assert (holed["healthy"], holed["reasons"]) == (False, ["1 vectors stand for 2 messages"])

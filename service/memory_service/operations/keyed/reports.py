@@ -223,7 +223,7 @@ def _judge_usage(memory: OpenMemory, facts: Facts, found: Findings) -> float:
 
 
 async def _judge_vectors(memory: OpenMemory, facts: Facts, found: Findings, *, asked: bool) -> None:
-    """Whether what was written is indexed; with `asked` also whether the vector store answers now."""
+    """Whether what was written is indexed, as far as that can be seen; with `asked`, silence is a finding too."""
     if not memory.definition.spec.options.semantic_recall.enabled:
         return
     try:
@@ -236,16 +236,19 @@ async def _judge_vectors(memory: OpenMemory, facts: Facts, found: Findings, *, a
                 found.recommendations.append("see GET health of the memory for the part that keeps it waiting")
             if asked:
                 await memory.index.ping()
-                await _judge_points(memory, facts, found, settled=totals.outbox_depth == 0)
+            await _judge_points(memory, facts, found)
     except (Unavailable, TimeoutError) as error:
+        if not asked:
+            return  # that tells nothing of this key; GET health of the memory does
         found.degraded.append(f"a store does not answer: {str(error) or 'timed out'}")
         found.recommendations.append("history is served all the same; recall comes back with the store")
 
 
-async def _judge_points(memory: OpenMemory, facts: Facts, found: Findings, *, settled: bool) -> None:
-    if not settled or not facts.exists:
+async def _judge_points(memory: OpenMemory, facts: Facts, found: Findings) -> None:
+    """Whether every message has its vector, once the index knows the key's last change and while there is no other."""
+    if not facts.exists or not await memory.store.indexed(facts.version):
         return
     points = await memory.index.count_thread(facts.incarnation)
-    if points != facts.messages:
+    if points != facts.messages and (await memory.store.facts(facts.thread)).version == facts.version:
         found.degraded.append(f"{points} vectors stand for {facts.messages} messages")
         found.recommendations.append("the auditor repairs this by itself; look again in some minutes")
