@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from memory_service.errors import Unavailable
 from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import (
     Circuit,
@@ -24,7 +25,7 @@ from memory_service.model.facts import (
     Totals,
     WorkingDocument,
 )
-from memory_service.model.mutations import Mutation, Outcome
+from memory_service.model.mutations import Import, Mutation, Outcome
 from memory_service.model.outbox import DeadLetter, Expired, LiveText, OutboxEntry
 from memory_service.model.search import Audience, Candidate, Checked, Point, Proposals, QueryVectors, Removals, Search
 from memory_service.model.values import PARTITIONS as PARTITIONS
@@ -185,6 +186,10 @@ class ThreadStore(Protocol):
 
     async def stage(self, token: str, drafts: Sequence[Draft]) -> int:
         """Keep messages for an Import that names the token, behind those kept before; answers how many there are."""
+        ...
+
+    async def land(self, threads: Sequence[Import]) -> list[Outcome | Unavailable]:
+        """Import up to 32 threads in one script call, in order: each as a whole, none behind one that is refused."""
         ...
 
     async def admit(self, per_second: int) -> bool:

@@ -8,12 +8,15 @@ up to a seq knows without any other state which threads are whole.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from memory_crd import durations
 from msgspec import UNSET, Meta, UnsetType
 
+from memory_service.errors import Fault, Refused
 from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import WorkingDocument
 from memory_service.model.values import Role, ThreadType
@@ -216,3 +219,48 @@ def _document(document: WorkingDocument, form: Format) -> dict[str, object]:
             form = "template"
     at = moments.render_or_none(document.updated_at)
     return {"format": form, "content": content, "version": document.version, "updated_at": at}
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def wrong(text: str, path: str = "") -> Refused:
+    """A line that no export has; `placed` says which."""
+    return Refused("invalid_import", text, [Fault(path, "invalid_import", text)])
+
+
+def damaged(number: int, text: str) -> Refused:
+    """A line that cannot be read."""
+    return placed(wrong(text), number)
+
+
+def placed(refusal: Refused, number: int) -> Refused:
+    """A refusal with the number of its line, unless it has one."""
+    if "line" in refusal.extra:
+        return refusal
+    faults = refusal.faults or (Fault("", refusal.code, refusal.detail),)
+    named = [replace(fault, path=f"line:{number}{fault.path}") for fault in faults]
+    return _named(refusal, named, number)
+
+
+def at_lines(refusal: Refused, numbers: Sequence[int]) -> Refused:
+    """A refusal of `/messages/<index>...`, which came from these lines."""
+    named = list(_by_line(refusal.faults, numbers))
+    return _named(refusal, named, numbers[_index(refusal.faults[0])])
+
+
+def _by_line(faults: Iterable[Fault], numbers: Sequence[int]) -> Iterable[Fault]:
+    for fault in faults:
+        rest = fault.path.split("/", 3)[3:]
+        path = "/".join([f"line:{numbers[_index(fault)]}/message", *rest])
+        yield replace(fault, path=path)
+
+
+def _index(fault: Fault) -> int:
+    return int(fault.path.split("/")[2])
+
+
+def _named(refusal: Refused, faults: Sequence[Fault], number: int) -> Refused:
+    first = faults[0]
+    detail = f"{first.path} {first.message}" if first.code == "invalid_import" else f"line:{number} {refusal.detail}"
+    return Refused(refusal.code, detail, faults, **{**refusal.extra, "line": number})

@@ -13,8 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Send
 
 from memory_service.errors import Refused, Timeout
-from memory_service.operations.importing import damaged
-from memory_service.operations.lines import MAX_LINE_BYTES
+from memory_service.operations.lines import MAX_LINE_BYTES, damaged
 from memory_service.web.call import Call, Reply, send_head
 
 NDJSON: Final = "application/x-ndjson"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from memory_service.model.archive import Snapshot
 from memory_service.model.facts import WorkingDocument
-from memory_service.model.mutations import Configure, Import, SetMessageTtl, SetTtl
+from memory_service.model.mutations import Configure, Import, Outcome, SetMessageTtl, SetTtl
 from memory_service.model.values import Draft, Settings
 
 from tests.contracts.store.log import HOUR, Log, draft, drafts, texts
@@ -197,3 +197,16 @@ async def test_documents_of_owners_come_with_their_expiry(log: Log) -> None:
     ada, bob = await log.store.owner_documents(["ada", "nobody", "bob"])
     assert (ada.owner, ada.document.content, bob.owner, bob.expires_at) == ("ada", b"x", "bob", None)
     assert ada.expires_at is not None
+
+
+async def test_threads_of_one_call_land_up_to_the_first_that_is_refused(log: Log) -> None:
+    await log.append("b", "old")
+    outcomes = await log.store.land([whole("a", "x"), whole("b", "x"), whole("c", "x")])
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, Outcome)] == ["ok", "exists", "busy"]
+    assert (await log.texts("b"), (await log.store.facts("c")).exists) == (["old"], False)
+
+
+async def test_a_thread_that_is_skipped_stops_none_behind_it(log: Log) -> None:
+    await log.append("a", "old")
+    outcomes = await log.store.land([whole("a", "x", skipping=True), whole("b", "x", skipping=True)])
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, Outcome)] == ["exists", "ok"]

@@ -427,7 +427,7 @@ async def test_a_memory_that_flushes_flushes_what_comes_in(api: Api, other: Api)
 async def test_a_document_needs_a_memory_that_keeps_documents(valkey: Valkey, other: Api) -> None:
     api = build(valkey.url, [entry(options=WORKING)])
     await api.ask("PUT", "threads/t/working-memory", {"content": "<u/>"})
-    assert (await refused(other, await exported(api), 409, "working_memory_disabled"))["line"] == 2
+    assert (await refused(other, await exported(api), 409, "working_memory_disabled"))["line"] == 3
     await api.close()
 
 

@@ -46,7 +46,7 @@ threads = st.fixed_dictionaries(
     }
 )
 memories = st.dictionaries(st.sampled_from(["a", "b:1", "C@x.y", "-"]), threads, max_size=4)
-run = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+run = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 async def fill(api: Any, memory: dict[str, Any]) -> None:
@@ -123,7 +123,7 @@ MEMORY = {
 def test_no_damage_breaks_the_service_or_leaves_half_a_thread(valkey: Valkey) -> None:
     export: list[bytes] = []
 
-    @settings(run, max_examples=150)
+    @settings(run, max_examples=50)
     @given(damages())
     def check(changes: Any) -> None:
         asyncio.run(ask(damaged(export[0], changes)))

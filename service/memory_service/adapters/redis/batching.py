@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
 from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.connection import Connection
-from memory_service.errors import StorageUnavailable
+from memory_service.errors import StorageUnavailable, Unavailable
 from memory_service.keys import Keys
 from memory_service.model.mutations import Outcome
 from memory_service.policies.retention import Policy
@@ -51,6 +52,14 @@ class Batcher:
         self._pending.append((operation, future))
         self._schedule(loop)
         return future
+
+    async def together(self, operations: Sequence[codec.Operation]) -> list[Outcome | Unavailable]:
+        """Send these in one script call of their own, now; what became of each. At most MOST."""
+        loop = asyncio.get_running_loop()
+        group: list[Pending] = [(operation, loop.create_future()) for operation in operations]
+        self._send(group)
+        answers = await asyncio.gather(*(future for _, future in group), return_exceptions=True)
+        return [_told(answer) for answer in answers]
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._scheduled:
@@ -103,3 +112,10 @@ class Batcher:
                 future.set_result(outcome)
             else:
                 future.set_exception(outcome)
+
+
+def _told(answer: Outcome | BaseException) -> Outcome | Unavailable:
+    """An answer, or the error that this adapter knows. Raises any other."""
+    if isinstance(answer, Outcome | Unavailable):
+        return answer
+    raise answer

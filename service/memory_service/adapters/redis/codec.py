@@ -55,7 +55,7 @@ _MATCH, _ABSENT, _DRY, _KEYED = 1, 2, 4, 8
 _SET, _FOREVER, _PIN_GIVEN, _PIN_ON = 16, 32, 64, 128
 _INSTANT = _PIN_GIVEN
 _AMENDS = _SET
-_REPLACING = _SET
+_REPLACING, _SKIPPING = _SET, _FOREVER
 _SYSTEM, _TTL = 1, 2
 _CREATED, _CHANGED, _REFRESHED, _DELETED, _BACKUP, _FLUSH_DUE, _REPLAYED = 1, 2, 4, 8, 16, 32, 128
 _SIMPLE = 128
@@ -183,7 +183,7 @@ def _import(thread: Import) -> _Body:
     if thread.staged:
         about |= {"staged": thread.staged, "count": thread.staged_count}
     extra = [*(each.tail for each in thread.drafts), msgspec.msgpack.encode(about)]
-    flags = _REPLACING if thread.replacing else 0
+    flags = (_REPLACING if thread.replacing else 0) | (_SKIPPING if thread.skipping else 0)
     return _Body(12, flags=flags, count=len(thread.drafts), drafts=_drafts(thread.drafts), extra=extra)
 
 

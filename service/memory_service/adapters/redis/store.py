@@ -20,7 +20,7 @@ from memory_service.adapters.redis.reading import Due, Reader, message_numbers, 
 from memory_service.adapters.redis.reservations import Reservations
 from memory_service.adapters.redis.tallies import tally
 from memory_service.adapters.redis.totals import read_totals
-from memory_service.errors import StorageUnavailable
+from memory_service.errors import StorageUnavailable, Unavailable
 from memory_service.keys import Keys, parse_message_id
 from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import (
@@ -37,7 +37,7 @@ from memory_service.model.facts import (
     Totals,
     WorkingDocument,
 )
-from memory_service.model.mutations import Append, Mutation, Outcome
+from memory_service.model.mutations import Append, Import, Mutation, Outcome
 from memory_service.model.search import Audience, Candidate, Checked
 from memory_service.model.values import PLAINLY, Draft, IdempotencyKey, Reservation, Writing
 from memory_service.policies.retention import Policy
@@ -191,6 +191,10 @@ class RedisThreadStore:
     async def release(self, key: IdempotencyKey, token: bytes) -> None:
         """End a reservation without an answer."""
         await self._reservations.drop(key, token)
+
+    async def land(self, threads: Sequence[Import]) -> list[Outcome | Unavailable]:
+        """Import threads in one step; those behind one that is refused are `busy`."""
+        return await self._batcher.together([codec.encode(thread, self._keys) for thread in threads])
 
     async def admit(self, per_second: int) -> bool:
         """Whether one more request fits `per_second`, over all replicas."""

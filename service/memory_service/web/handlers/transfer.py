@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from memory_service.errors import Fault, Refused, ShuttingDown, Unavailable
 from memory_service.operations import importing, lines
+from memory_service.operations.arriving import Numbered, Report, Tally
 from memory_service.operations.exporting import Export, Wanted
-from memory_service.operations.importing import Numbered, Report, Tally
 from memory_service.web import answers, requests, results
 from memory_service.web.body import parse
 from memory_service.web.call import Call, Reply
@@ -82,7 +82,7 @@ def _line(number: int, raw: bytes) -> lines.AnyLine:
 
 def _damaged(number: int, faults: list[Fault]) -> Refused:
     found = [replace(fault, code="invalid_import") for fault in faults]
-    return importing.placed(Refused("invalid_import", found[0].message, found), number)
+    return lines.placed(Refused("invalid_import", found[0].message, found), number)
 
 
 def _answer(report: Report) -> results.Imported:

@@ -1,6 +1,6 @@
 -- Module: the row that brings a whole thread from elsewhere, in one step: settings, messages, document, times.
 
-local REPLACING = 16
+local REPLACING, SKIPPING = 16, 32
 
 -- Adds the messages that came before, in parts, because one call should not carry them all. False when some are missing.
 local function unstage(b, h, given)
@@ -62,7 +62,7 @@ local function finish(h, thread, given)
   end
 end
 
-local function import(op, h, dead)
+local function whole(op, h, dead)
   local thread, given = op.thread, cmsgpack.unpack(ARGV[op.extra + op.count])
   if h and band(op.flags, REPLACING) == 0 then return outcome(C_exists, 0, h) end
   local new = newborn(op.partition)
@@ -81,6 +81,16 @@ local function import(op, h, dead)
   spread(new, thread)
   local flags = CHANGED + CREATED + (h and DELETED or 0) + band(string.byte(answer, 2), FLUSH_DUE)
   return outcome(C_ok, flags, new, 1, op.count, op.count - new.n - new.y)
+end
+
+-- Threads of an import land in order: behind one that was refused, or failed, none of the same call does.
+local function import(op, h, dead)
+  if mem.halted then return outcome(C_busy, 0, h) end
+  mem.halted = true
+  local answer = whole(op, h, dead)
+  local code = string.byte(answer, 1)
+  mem.halted = code ~= C_ok and not (code == C_exists and band(op.flags, SKIPPING) ~= 0)
+  return answer
 end
 
 return {import = import}
