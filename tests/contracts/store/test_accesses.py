@@ -142,3 +142,18 @@ async def test_a_lease_ends_by_itself(log: Log) -> None:
     await log.store.summarising("t", "me", ttl_ms=HOUR)
     with log.server.admin() as admin:
         assert 0 < admin.pttl(key_of(log, "sum")) <= HOUR
+
+
+async def test_a_read_of_what_is_fresh_runs_no_script(log: Log) -> None:
+    incarnation = await used(log, "a", "b")
+
+    def scripts() -> int:
+        with log.server.admin() as admin:
+            return int(admin.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"])
+
+    before = scripts()
+    await log.store.used(read(incarnation, 1, 2))
+    assert scripts() == before
+    await log.append("t", "c")
+    await log.store.used(read(incarnation, 1, 2, 3))
+    assert list(await log.store.last_used("t")) == [1, 2, 3]

@@ -8,7 +8,8 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Final
 
-from memory_service.adapters.redis.connection import Argument, Connection
+from memory_service.adapters.redis.connection import Argument, Command, Connection
+from memory_service.adapters.redis.reading import milliseconds
 from memory_service.errors import StorageFull
 from memory_service.keys import Keys
 from memory_service.model.search import Candidate
@@ -27,13 +28,20 @@ class Accesses:
         self._keys = keys
 
     async def note(self, messages: Sequence[Candidate]) -> None:
-        """Note that these messages are read now, in one script. A full Redis notes nothing, and reads go on."""
+        """Note that these messages are read now, in one script if any is not fresh. A full Redis notes nothing."""
+        read = [(where, [each.seq for each in some]) for where, some in groupby(messages, key=_thread)]
+        steps = [(where, seqs[at : at + STEP]) for where, seqs in read for at in range(0, len(seqs), STEP)]
+        looks: list[Command] = [("ZMSCORE", self._keys.key("accesses", where[0]), *seqs) for where, seqs in steps]
+        if not looks:
+            return
+        # Nearly always all are fresh, and plain commands see that at less than half of the script's price.
+        clock, *known = await self._connection.pipeline([("TIME",), *looks])
+        oldest = milliseconds(clock) - FRESH_MS
         args: list[Argument] = [FRESH_MS]
-        for (thread, incarnation), read in groupby(messages, key=lambda each: (each.thread, each.incarnation)):
-            seqs = [each.seq for each in read]
-            for at in range(0, len(seqs), STEP):
-                some = seqs[at : at + STEP]
-                args += [thread, incarnation, struct.pack(f"<{len(some)}I", *some)]
+        for (where, seqs), times in zip(steps, known, strict=True):
+            stale = [seq for seq, time in zip(seqs, times, strict=True) if time is None or float(time) <= oldest]
+            if stale:
+                args += [*where, struct.pack(f"<{len(stale)}I", *stale)]
         if len(args) > 1:
             with suppress(StorageFull):
                 await self._connection.run("used", [self._keys.memory], args, write=False)
@@ -42,3 +50,7 @@ class Accesses:
         """When each message was read, by seq, in milliseconds; one that never was is missing."""
         rows = await self._connection.call("ZRANGE", self._keys.key("accesses", thread), 0, -1, "WITHSCORES")
         return {int(row[0]): int(float(row[1])) for row in rows}
+
+
+def _thread(message: Candidate) -> tuple[str, int]:
+    return message.thread, message.incarnation
