@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -32,6 +33,36 @@ Done = TypeVar("Done")
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Turn:
+    """A key that is ours for now; `before` is the answer kept under it, if there is one, else `answer` is kept."""
+
+    before: bytes | None = None
+    answer: bytes | None = None
+
+
+@asynccontextmanager
+async def reserved(memory: OpenMemory, key: IdempotencyKey) -> AsyncIterator[Turn]:
+    """Hold a key while its request is worked on, then keep the answer; what ends without one frees the key.
+
+    Raises Refused `busy` and `idempotency_mismatch`, and what the work raises.
+    """
+    token = secrets.token_bytes(8)
+    found = await memory.store.reserve(key, token, LEASE_MS)
+    if found.state == "answered":
+        yield Turn(before=found.answer)
+        return
+    if found.state != "taken":
+        settle(Outcome("busy" if found.state == "busy" else "idempotency_mismatch"))
+    renewing = asyncio.create_task(_renew(memory, key, token))
+    turn = Turn()
+    try:
+        yield turn
+    finally:
+        renewing.cancel()
+        await _end(memory, key, token, turn.answer)
+
+
 async def once(
     memory: OpenMemory, key: IdempotencyKey | None, kind: Any, work: Callable[[], Awaitable[Done]]
 ) -> tuple[Done, bool]:
@@ -42,27 +73,24 @@ async def once(
     """
     if key is None:
         return await work(), False
-    token = secrets.token_bytes(8)
-    found = await memory.store.reserve(key, token, LEASE_MS)
-    if found.state == "answered":
-        answer: Done = msgspec.msgpack.decode(found.answer, type=kind)
-        return answer, True
-    if found.state != "taken":
-        settle(Outcome("busy" if found.state == "busy" else "idempotency_mismatch"))
-    renewing = asyncio.create_task(_renew(memory, key, token))
-    try:
+    async with reserved(memory, key) as turn:
+        if turn.before is not None:
+            answer: Done = msgspec.msgpack.decode(turn.before, type=kind)
+            return answer, True
         done = await work()
-    except BaseException:
-        with suppress(Unavailable):
-            await memory.store.release(key, token)
-        raise
-    finally:
-        renewing.cancel()
-    try:
-        await memory.store.conclude(key, token, msgspec.msgpack.encode(done))
-    except Unavailable as error:  # the work is done and says so; only a repetition will not know it
-        log.warning("the answer under an idempotency key could not be kept: %s", error)
+        turn.answer = msgspec.msgpack.encode(done)
     return done, False
+
+
+async def _end(memory: OpenMemory, key: IdempotencyKey, token: bytes, answer: bytes | None) -> None:
+    """Whatever goes wrong here, the work is over and says so itself; only a repetition will not know it."""
+    try:
+        if answer is None:
+            await memory.store.release(key, token)
+        else:
+            await memory.store.conclude(key, token, answer)
+    except Unavailable as error:
+        log.warning("what became of a request under an idempotency key could not be kept: %s", error)
 
 
 async def _renew(memory: OpenMemory, key: IdempotencyKey, token: bytes) -> None:

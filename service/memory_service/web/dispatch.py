@@ -43,9 +43,6 @@ async def run(route: Route, call: Call, service: Service) -> Reply:
             faults += refusal.faults
     elif route.lines:
         _check_media_type(route, call)
-        if b"idempotency-key" in call.headers:
-            text = "is not honoured here: a body that is not known whole has no digest; send it again with mode=skip"
-            faults.append(Fault("header:Idempotency-Key", "invalid_header", text))
     elif _has_body(call):
         faults.append(Fault("", "invalid_field", "is not expected: this route takes its parameters from the query"))
     if faults:

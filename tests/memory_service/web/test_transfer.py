@@ -506,7 +506,6 @@ async def test_every_fault_of_a_line_is_listed(api: Api) -> None:
     [
         ({"content-type": "application/json"}, {}, 415, "unsupported_media_type"),
         ({"content-encoding": "gzip"}, {}, 415, "unsupported_media_type"),
-        ({"idempotency-key": "k"}, {}, 400, "invalid_header"),
         ({}, {"mode": "merge"}, 400, "invalid_parameter"),
         ({}, {"resume_after": "-1"}, 400, "invalid_parameter"),
         ({}, {"dry_run": "true"}, 400, "invalid_parameter"),
@@ -517,3 +516,34 @@ async def test_an_import_refuses_what_it_cannot_honour(
 ) -> None:
     answer = await api.client.post("/v1/memories/support/import", content=b"x", headers=NDJSON | headers, params=params)
     problem(answer, status, code)
+
+
+# --- under a key ------------------------------------------------------------------------------------------------------
+
+
+async def under(api: Api, body: bytes, key: str = "k", **params: Any) -> Any:
+    headers = NDJSON | {"idempotency-key": key}
+    return await api.client.post("/v1/memories/support/import", content=body, headers=headers, params=params)
+
+
+async def test_an_import_under_a_key_is_done_once_and_its_answer_repeated(api: Api, other: Api) -> None:
+    await api.append("t", "one", "two")
+    body = await exported(api)
+    first = await under(other, body)
+    await other.ask("DELETE", "threads/t")
+    again = await under(other, body)
+
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
+    assert again.headers["memory-consistency"] == first.headers["memory-consistency"]
+    assert (again.headers["idempotent-replayed"], "idempotent-replayed" in first.headers) == ("true", False)
+    assert (await other.facts("t"))["exists"] is False
+    problem(await under(other, body + b"\n"), 422, "idempotency_mismatch")
+    problem(await under(other, body, mode="skip"), 422, "idempotency_mismatch")
+
+
+async def test_an_import_that_was_refused_may_be_sent_again_under_its_key(api: Api, other: Api) -> None:
+    await api.append("t", "one")
+    body = await exported(api)
+    problem(await under(other, body[:-10]), 400, "invalid_import")
+    await other.ask("DELETE", "threads/t")
+    assert (await under(other, body)).status_code == 200
