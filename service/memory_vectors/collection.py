@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _DESCRIPTION = "collection.json"
 _FIRST_SHARD = "shard-0"
+_NOTED = 500
+"""Deleted points after which their number is written down, so that being killed again and again forgets few."""
 
 
 class Description(Struct, frozen=True):
@@ -33,7 +35,7 @@ class Description(Struct, frozen=True):
     shard: str = _FIRST_SHARD
     """The folder of the current shard; any other is the rest of a compaction that was cut off."""
     dead: int = 0
-    """Deleted points that still take room, as of the last flush."""
+    """Deleted points that still take room, as of the last flush or up to 500 ago."""
 
 
 class Collection:
@@ -102,6 +104,8 @@ class Collection:
         before = self.shard.points()
         self._write(operation, size)
         self.dead += before - self.shard.points()
+        if self._compaction is None and self.dead - self.description.dead >= _NOTED:
+            self._describe(shard=self.description.shard)
 
     def set_payload(
         self, selection: Sequence[Any] | edge.Filter, payload: dict[str, Any], key: str | None, size: int

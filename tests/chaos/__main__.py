@@ -28,13 +28,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="A run each.")
     parser.add_argument("--server", choices=["valkey", "redis"], default="valkey", help="Which server keeps the log.")
     parser.add_argument("--fsync", choices=["always", "everysec"], default="always", help="When that is synced.")
+    parser.add_argument("--freezes", type=float, default=0, help="Share of victims stopped for a while, not killed.")
     parser.add_argument("--keep", type=Path, help="Folder for data and logs, kept; a temporary one if absent.")
     told = parser.parse_args()
     failed = False
     for seed in told.seed:
         plan = Plan(
             seed, appends=told.appends, seconds=told.seconds, between=told.between, patience=told.patience,
-            server=told.server, fsync=told.fsync,
+            server=told.server, fsync=told.fsync, freezes=told.freezes,
         )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
             folder = Path(temporary) if told.keep is None else told.keep / f"seed-{seed}"
@@ -61,6 +62,7 @@ def table(report: Report) -> Table:
         "messages and points at the end": f"{verdict.messages} and {verdict.points}",
         "converged": f"{report.converged:.1f} s after the last answer",
         "audit": f"{verdict.orphans} orphans, {verdict.missing} missing",
+        "audits meanwhile": "; ".join(report.repairs) or "nothing to repair",
         "faults": str(len(report.faults)),
     }
     shown = Table(title=f"seed {report.plan.seed}, {report.plan.server}, AOF {report.plan.fsync}", show_header=False)

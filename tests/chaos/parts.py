@@ -57,11 +57,16 @@ class Part:
         """Whether it ended although nobody killed it."""
         return self.process is not None and self.process.poll() is not None
 
-    def kill(self) -> None:
-        """kill -9, if it runs."""
+    def signal(self, number: int) -> None:
+        """Send a signal, if it runs."""
         if self.process is not None:
             with suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGKILL)
+                self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9, if it runs."""
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
             self.process.wait(timeout=15)
             self.process = None
 
@@ -96,6 +101,11 @@ class Stage:
                 while not await _answers(session, url):
                     assert time.monotonic() < deadline, f"{url} does not answer: see {self.folder}"
                     await asyncio.sleep(0.1)
+
+    def repairs(self) -> list[str]:
+        """What audits of the workers found to repair, in their words."""
+        logs = [part.log.read_text(errors="replace") for part in self.parts.values() if part.log.exists()]
+        return [line.partition("audit ")[2] for log in logs for line in log.splitlines() if ": audit deleted" in line]
 
     def complaints(self) -> list[str]:
         """Tracebacks in any log, and parts that ended by themselves."""

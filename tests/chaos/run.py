@@ -42,6 +42,7 @@ class Plan:
     pace: float = 0.0
     server: str = "valkey"
     fsync: str = "always"
+    freezes: float = 0.0
 
 
 @dataclass
@@ -54,6 +55,8 @@ class Report:
     faults: list[str] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
     writing: float = 0.0
+    repairs: list[str] = field(default_factory=list)
+    """What the workers' own audits had to repair: nothing, when the outbox did its work."""
     converged: float = 0.0
     """Seconds from the last acknowledged mutation until history and vectors were found equal."""
 
@@ -66,6 +69,7 @@ async def run(plan: Plan, folder: Path) -> Report:
         await _write(report, stage, writers)
         await _converge(report, stage, writers)
         report.faults += stage.complaints()
+        report.repairs = stage.repairs()
     for writer in writers:
         report.faults += writer.ledger.faults
     report.faults += report.verdict.faults
@@ -74,7 +78,7 @@ async def run(plan: Plan, folder: Path) -> Report:
 
 async def _write(report: Report, stage: Stage, writers: list[Writer]) -> None:
     """Write under the monkey until enough is acknowledged."""
-    monkey = Monkey(stage, report.plan.seed, report.plan.between)
+    monkey = Monkey(stage, report.plan.seed, report.plan.between, report.plan.freezes)
     raging = asyncio.create_task(monkey.rage())
     await stage.answering()  # the monkey is at work already: what is set up first is killed too
     started = time.monotonic()

@@ -1,6 +1,7 @@
 """One collection: what is written, what a compaction keeps, and what a panic of the engine costs."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,19 @@ def test_a_compaction_that_is_given_up_forgets_no_dead_point(folder):
     collection = Collection.open(folder)
     assert collection.dead == 4
     collection.close()
+
+
+def test_being_killed_again_and_again_forgets_few_dead_points(folder, tmp_path):
+    """Else a store that is killed often would never compact. A copy of the folder is what a kill leaves."""
+    collection = Collection.open(folder)
+    collection.upsert([point(number) for number in range(1, 701)], 1)
+    collection.delete(list(range(1, 601)), 1)
+    collection.delete([601], 1)
+    shutil.copytree(folder, tmp_path / "killed")
+    collection.close()
+    after = Collection.open(tmp_path / "killed")
+    assert (after.dead, after.shard.points()) == (600, 99)
+    after.close()
 
 
 def test_the_number_of_dead_points_survives_a_restart(folder):
