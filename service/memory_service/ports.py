@@ -277,6 +277,9 @@ class QueryEmbedder(Protocol):
 class Summarizer(Protocol):
     """A chat model that sums up what leaves a thread."""
 
+    @property
+    def circuit(self) -> Circuit: ...
+
     async def complete(self, instructions: str, text: str, *, tokens: int) -> str:
         """What the model says of a text, in at most so many of its own tokens. Raises SummaryFailed."""
         ...

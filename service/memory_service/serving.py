@@ -165,5 +165,7 @@ def record(metrics: Metrics, memory_id: str, health: Health) -> None:
         metrics.healthy(memory_id, component, check.status)
         if check.circuit is not None:
             metrics.circuit(memory_id, component, check.circuit)
+    if health.summarizer is not None:
+        metrics.circuit(memory_id, "summarizer", health.summarizer)
     if health.totals is not None:
         metrics.totals(memory_id, health.totals)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from memory_crd.status import Reason
 
 from memory_service.errors import EmbedderUnavailable, Unavailable
-from memory_service.model.facts import Check, Status, Totals
+from memory_service.model.facts import Check, Circuit, Status, Totals
 from memory_service.model.outbox import Audit
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Health:
     checks: Mapping[str, Check]
     checked_at: int
     totals: Totals | None = None
+    summarizer: Circuit | None = None
+    """The way to the memory's chat model, which nothing depends on; None where there is none."""
 
     @property
     def status(self) -> Status:
@@ -87,10 +89,11 @@ def judge(
 ) -> Health:
     """Put the answers together. A memory without recall needs neither vectors nor embedder."""
     storage = replace(storage, circuit=memory.store.circuit)
+    summarizer = None if memory.summarizer is None else memory.summarizer.circuit
     if not memory.definition.spec.options.semantic_recall.enabled:
         unused = Check("ok", Reason.RECALL_DISABLED, "semantic recall is switched off")
         checks = {"storage": storage, "vector": unused, "embedder": unused, "index": unused}
-        return Health(checks, memory.clock.now_ms(), totals)
+        return Health(checks, memory.clock.now_ms(), totals, summarizer)
     if isinstance(reported, Check):
         own: Mapping[str, Check] = dict.fromkeys(COMPONENTS, reported)
     else:
@@ -101,7 +104,7 @@ def judge(
     checks["embedder"] = replace(checks["embedder"], circuit=memory.embedder.circuit)
     if totals is not None:
         checks["index"] = replace(checks["index"], lag_seconds=totals.oldest_pending_ms / 1000)
-    return Health(checks, memory.clock.now_ms(), totals)
+    return Health(checks, memory.clock.now_ms(), totals, summarizer)
 
 
 async def _storage(memory: OpenMemory) -> tuple[Check, Totals | None]:

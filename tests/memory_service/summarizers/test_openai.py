@@ -110,3 +110,25 @@ async def test_a_key_that_is_missing_is_told_before_anything_is_sent(
     with pytest.raises(SummaryFailed, match="create Secret 'chat'") as failed:
         await model.complete("i", "t", tokens=5)
     assert (failed.value.reason, endpoint.asked) == ("SecretMissing", [])
+
+
+async def test_a_model_that_stays_silent_is_soon_not_waited_for(
+    endpoint: ChatEndpoint, session: aiohttp.ClientSession
+) -> None:
+    endpoint.pause = 5.0
+    model = summarizer(session, endpoint.url, deadline=0.05)
+    for _ in range(5):
+        with pytest.raises(SummaryFailed):
+            await model.complete("i", "t", tokens=5)
+
+    assert (len(endpoint.asked), model.circuit) == (3, "open")
+
+
+async def test_a_model_that_refuses_is_there(endpoint: ChatEndpoint, session: aiohttp.ClientSession) -> None:
+    endpoint.always = lambda _: web.Response(status=400)
+    model = summarizer(session, endpoint.url)
+    for _ in range(5):
+        with pytest.raises(SummaryFailed):
+            await model.complete("i", "t", tokens=5)
+
+    assert (len(endpoint.asked), model.circuit) == (5, "closed")

@@ -255,3 +255,15 @@ async def test_what_a_shutdown_interrupts_is_done_at_the_next_write(chat: Chat) 
     await chat.api.append("t", "i")
     await chat.settled()
     assert (await chat.api.facts("t"))["last_flush"]["summary_by"] == "model"
+
+
+async def test_the_circuit_to_the_model_is_in_the_metrics(chat: Chat) -> None:
+    await chat.api.service.monitor.look()
+    assert await chat.metric('memory_circuit_state{component="summarizer",memory="support"} 0.0')
+    chat.model.always = lambda _: web.Response(status=503)
+    for number in range(3):
+        await chat.api.append("t", *(f"{number}{letter}" for letter in "abc"))
+        await chat.flush({"force": True, "target": 0.1})
+    await chat.api.service.monitor.look()
+
+    assert not await chat.metric('memory_circuit_state{component="summarizer",memory="support"} 0.0')

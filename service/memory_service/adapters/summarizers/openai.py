@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from memory_crd.status import Reason
 
 from memory_service.adapters.endpoint import Endpoint, EndpointFault
 from memory_service.errors import SummaryFailed
+from memory_service.model.facts import Circuit
+from memory_service.policies.breaker import Breaker
 
 if TYPE_CHECKING:
     import aiohttp
 
-ATTEMPT_SECONDS: Final = 15.0
 DEADLINE_SECONDS: Final = 20.0
 """Of all attempts together, waiting included: who asks for a flush waits no longer than this for its summary."""
+_ATTEMPT: Final = 0.75
+"""Share of that for one attempt. Less than all: of two time limits that end at once, one is lost."""
 ANSWER_BYTES: Final = 1 << 20
 
 _OPENAI: Final = "api.openai.com"
@@ -51,18 +56,43 @@ class OpenAiSummarizer:
         api_key: Callable[[], str | None],
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
-        self._endpoint = Endpoint(session, url, api_key, min(ATTEMPT_SECONDS, deadline), ANSWER_BYTES)
+        self._endpoint = Endpoint(session, url, api_key, _ATTEMPT * deadline, ANSWER_BYTES)
         self._model = model
         self._deadline = deadline
+        self._breaker = Breaker(time.monotonic)
+        self._silence = ""
         self._bound = "max_completion_tokens" if urlsplit(url).hostname == _OPENAI else "max_tokens"
+
+    @property
+    def circuit(self) -> Circuit:
+        """The state of the way to the model."""
+        return self._breaker.state
 
     async def complete(self, instructions: str, text: str, *, tokens: int) -> str:
         """What the model says of a text, in at most so many of its own tokens. Raises SummaryFailed."""
         said = [{"role": "system", "content": instructions}, {"role": "user", "content": text}]
         body = msgspec.json.encode({"model": self._model, "messages": said, self._bound: tokens, "stream": False})
+        if not self._breaker.admit():
+            raise SummaryFailed(f"{self._model} is not asked now: {self._silence}")
+        try:
+            raw = await self._asked(body)
+        except SummaryFailed as failed:
+            if failed.reason == Reason.UNREACHABLE:
+                self._silence = failed.detail
+                self._breaker.failed()
+            else:
+                self._breaker.worked()
+            raise
+        except BaseException:
+            self._breaker.told_nothing()
+            raise
+        self._breaker.worked()
+        return _text(raw)
+
+    async def _asked(self, body: bytes) -> bytes:
         try:
             async with asyncio.timeout(self._deadline):
-                return _text(await self._endpoint.post("/chat/completions", body))
+                return await self._endpoint.post("/chat/completions", body)
         except EndpointFault as fault:
             raise SummaryFailed(fault.detail, reason=fault.reason) from fault
         except TimeoutError as error:
