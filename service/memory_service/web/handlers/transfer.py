@@ -111,10 +111,10 @@ async def _digested(arriving: Lines, digest: Digest) -> Lines:
 async def _numbered(arriving: Lines, drain: Drain) -> AsyncIterator[Numbered]:
     async for number, raw in arriving:
         _check_drain(drain)
-        yield Numbered(number, raw, _line(number, raw))
+        yield Numbered(number, raw, read_line(number, raw))
 
 
-def _line(number: int, raw: bytes) -> lines.AnyLine:
+def read_line(number: int, raw: bytes) -> lines.AnyLine:
     """A line's bytes, read. Raises Refused `invalid_import` with every fault."""
     faults: list[Fault] = []
     try:
