@@ -1,9 +1,8 @@
 """Redis CPU and memory of the log: appends grouped and alone, keyed, evicting, with and without AOF; bytes kept.
 
-    python bench/redis_append.py [--server redis|valkey] [--appends N] [--threads-index N]
+    python bench/redis_append.py [--server redis|valkey] [--appends N]
 
 Prints one table. Machines are noisy: each row is the median of five runs, beside the lowest.
-`--threads-index 1000000` also fills a memory with that many threads and times its gauges (a minute or two).
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from memory_service.adapters.redis.connection import Connection
 from memory_service.adapters.redis.store import RedisThreadStore
-from memory_service.adapters.redis.stores import RedisStores
-from memory_service.model.mutations import Append, Configure, Outcome, SetTtl
+from memory_service.model.mutations import Append, Configure, Outcome
 from memory_service.model.values import Draft, Guard, IdempotencyKey, Settings
 from memory_service.policies.retention import Policy
 
@@ -177,44 +175,12 @@ async def fill(store: RedisThreadStore, threads: int, messages: int, keyed: bool
     )
 
 
-async def reaper(server: Server, threads: int) -> str:
-    """Redis CPU of expiring one thread of one message, and threads a second of one worker."""
-    stores = server.stores()
-    store, outbox = stores.open_with("reaper", Policy())
-    await fill(store, threads, 1, False)
-    await asyncio.gather(*(store.mutate(SetTtl(f"thread-{number}", "set", ttl_ms=1)) for number in range(threads)))
-    await asyncio.sleep(0.01)
-    before, started, done = cpu(server), time.perf_counter(), 0
-    while step := (await outbox.reap(most=1_000)).threads:
-        done += step
-    seconds, spent = time.perf_counter() - started, (cpu(server) - before) / threads * 1e6
-    await stores.close()
-    assert done == threads, "every thread had expired"
-    return f"{'an expired thread removed':36} {spent:8.1f} us of Redis, {threads / seconds:,.0f} a second"
-
-
-async def gauges(server: Server, threads: int) -> str:
-    """Redis CPU of one `totals` of a memory with many threads."""
-    stores: RedisStores = server.stores()
-    store, _ = stores.open_with("gauges", Policy(ttl_ms=24 * HOUR))
-    await fill(store, threads, 1, False)
-    before, rounds = cpu(server), 2_000
-    for _ in range(rounds):
-        await store.totals()
-    spent = (cpu(server) - before) / rounds * 1e6
-    await stores.close()
-    return f"{f'gauges of {threads:,} threads':36} {spent:8.1f} us of Redis"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--server", choices=["redis", "valkey"], default="redis" if shutil.which("redis-server") else "valkey"
     )
     parser.add_argument("--appends", type=int, default=20_000, help="a run; each row has five")
-    parser.add_argument(
-        "--threads-index", type=int, default=20_000, help="threads of the memory whose gauges are timed"
-    )
     options = parser.parse_args()
     binary = binaries()[options.server]
     if binary is None:
@@ -227,8 +193,6 @@ def main() -> None:
         print(run(case, binary, options.appends), flush=True)
     with tempfile.TemporaryDirectory() as folder, running(binary, Path(folder)) as server:
         print(*asyncio.run(bytes_kept(server)), sep="\n")
-        print(asyncio.run(reaper(server, 20_000)))
-        print(asyncio.run(gauges(server, options.threads_index)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from memory_service.model.outbox import Expired
 from memory_service.worker.backoff import Backoff
 from memory_service.worker.subject import Subject
 
-BATCH: Final = 500
+BATCH: Final = 250
 """Threads of one step: some three milliseconds, in which Redis serves nobody else."""
 IDLE_SECONDS: Final = 1.0
 

@@ -375,3 +375,74 @@ async def test_a_full_server_still_reaps(log: Log) -> None:
             admin.config_set("maxmemory", 0)
 
     assert (step.threads, step.ever_messages, step.repaired) == (1, 6, 5)
+
+
+async def test_a_longer_ttl_of_the_memory_holds_for_present_threads_from_their_next_use(log: Log) -> None:
+    first = await log.with_policy(ttl_ms=HOUR).append("t", "a")
+    day = log.with_policy(ttl_ms=24 * HOUR)
+
+    assert (await day.store.facts("t")).expires_at == first.expires_at
+    assert first.expires_at is not None
+    assert ((await day.append("t", "b")).expires_at or 0) > first.expires_at + 22 * HOUR
+
+
+async def test_a_shorter_ttl_of_the_memory_shortens_no_present_thread(log: Log) -> None:
+    first = await log.with_policy(ttl_ms=24 * HOUR).append("t", "a")
+    hour = log.with_policy(ttl_ms=HOUR)
+
+    assert (await hour.append("t", "b")).expires_at == first.expires_at
+    assert ((await hour.append("new", "a")).expires_at or 0) < (first.expires_at or 0) - 22 * HOUR
+
+
+async def test_a_first_ttl_of_the_memory_leaves_present_threads_alone_unless_it_is_required(log: Log) -> None:
+    await log.append("t", "a")
+
+    assert (await log.with_policy(ttl_ms=HOUR).append("t", "b")).expires_at is None
+    assert (await log.with_policy(ttl_ms=HOUR, required=True).append("t", "c")).expires_at is not None
+
+
+async def test_without_a_ttl_of_the_memory_any_more_present_threads_keep_their_expiry(log: Log) -> None:
+    first = await log.with_policy(ttl_ms=HOUR).append("t", "a")
+
+    assert (await log.append("t", "b")).expires_at == first.expires_at
+    assert (await log.append("new", "a")).expires_at is None
+
+
+async def test_a_maximum_age_of_the_memory_bounds_later_refreshes_and_shortens_none(log: Log) -> None:
+    day = await log.with_policy(ttl_ms=24 * HOUR).append("day", "a")
+    hour = await log.with_policy(ttl_ms=HOUR).append("hour", "a")
+    aged = log.with_policy(ttl_ms=24 * HOUR, max_age_ms=2 * HOUR)
+    created = (await aged.store.facts("hour")).created_at
+    assert created is not None and hour.expires_at is not None
+
+    assert (await aged.append("day", "b")).expires_at == day.expires_at
+    assert (await aged.append("hour", "b")).expires_at == created + 2 * HOUR
+
+
+async def test_a_message_never_outlives_its_thread(log: Log) -> None:
+    first = await log.append("t", draft("late", ttl_ms=HOUR))
+    await shorten(log, "t")
+    await asyncio.sleep(0.05)
+
+    assert await log.store.message("t", first.ids[0]) is None
+
+
+async def test_a_refresh_of_a_pinned_thread_moves_nothing(log: Log) -> None:
+    hour = log.with_policy(ttl_ms=HOUR, refresh="read")
+    await hour.append("t", "a")
+    await hour.store.mutate(SetTtl("t", pinned=True))
+
+    assert not (await hour.append("t", "b")).refreshed
+    assert not (await hour.page("t")).stale and not await hour.store.touch("t")
+
+
+async def test_unpinned_beyond_its_maximum_age_a_thread_expires_at_once(log: Log) -> None:
+    aged = log.with_policy(ttl_ms=HOUR, max_age_ms=150)
+    await aged.append("t", "a")
+    await aged.store.mutate(SetTtl("t", pinned=True))
+    await asyncio.sleep(0.2)
+
+    assert await aged.texts("t") == ["a"]
+    await aged.store.mutate(SetTtl("t", pinned=False))
+    assert not (await aged.store.facts("t")).exists
+    assert (await aged.outbox.reap(most=10)).threads == 1

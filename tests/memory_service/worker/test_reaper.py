@@ -6,8 +6,10 @@ import signal
 
 import pytest
 from memory_service.metrics import WORKER, Families
-from memory_service.model.mutations import Append, Configure, SetTtl
+from memory_service.model.facts import Slice
+from memory_service.model.mutations import Append, Configure, SetMessageTtl, SetTtl
 from memory_service.model.values import Settings
+from memory_service.operations.stored import decode
 from memory_service.worker.reaper import BATCH, Reaper
 from prometheus_client import CollectorRegistry
 
@@ -71,6 +73,23 @@ async def test_a_memory_without_recall_tells_its_reaper_s_numbers_too(rig: Rig) 
 
         await eventually(told, 10)
     assert sample(silent.subject.metrics, "memory_reaper_lag_seconds", silent.subject.id) is not None
+
+
+async def test_points_go_with_the_thread_or_the_message_that_expired(rig: Rig) -> None:
+    await rig.say("stays", "one")
+    await rig.say("t", "two", "three")
+    await rig.say("stays", "four", ttl_ms=60_000)
+    first = (await rig.memory.store.read("stays", Slice(last=1))).messages[0]
+    async with rig.working():
+        await rig.indexed()
+        assert await rig.memory.index.count() == 4
+        await rig.memory.store.mutate(SetTtl("t", "set", ttl_ms=1))
+        await rig.memory.store.mutate(SetMessageTtl("stays", decode(first).id, "set", ttl_ms=1))
+
+        async def only_one() -> bool:
+            return await rig.memory.index.count() == 1
+
+        await eventually(only_one, 20)
 
 
 async def test_workers_share_the_work_and_show_the_same_sum(rig: Rig) -> None:
