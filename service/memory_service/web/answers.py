@@ -40,12 +40,18 @@ def guard(call: Call) -> Guard:
     return Guard(if_match=call.if_match, if_absent=call.if_absent, dry_run=dry, key=None if dry else call.key)
 
 
-def mutated(call: Call, outcome: Outcome, answer: results.Mutated, *, status: int = 200, etag: bool = True) -> Reply:
-    """The answer of a mutation, with its version, its position in the log, and whether it is a replay."""
+def mutated(call: Call, outcome: Outcome, answer: results.Mutated, *, etag: bool = True) -> Reply:
+    """The answer of a mutation, with its version, its position in the log, and whether it is a replay.
+
+    A PUT that made its thread is 201 and says where it is.
+    """
     dry = dry_run(call)
     if dry:
         answer.dry_run = True
-    reply = Reply(status, encode(answer))
+    made = outcome.created and call.method == "PUT" and not dry
+    reply = Reply(201 if made else 200, encode(answer))
+    if made:
+        reply.headers.append((b"location", call.scope["raw_path"]))
     if etag:
         reply.headers.append((b"etag", b'"%d"' % outcome.version))
     reply.headers += trail(outcome, dry)

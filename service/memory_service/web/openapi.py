@@ -186,7 +186,7 @@ def _responses(route: Route, schema_of: Mapping[int, Json]) -> Json:
             "schema": {"type": "string"},
         }
     responses: Json = {str(route.status): good}
-    if route.operation == "put_thread":
+    if route.guarded and route.method == "PUT":
         responses["201"] = {**good, "description": "Created."}
     if route.operation == "health":
         responses["503"] = {**good, "description": "History cannot be served."}

@@ -47,6 +47,16 @@ async def test_an_empty_batch_changes_nothing(api: Api) -> None:
     assert (await api.facts("t"))["exists"] is False
 
 
+async def test_a_write_that_makes_its_thread_is_201_and_says_where_it_is(api: Api) -> None:
+    body, key = {"messages": [{"content": "new"}]}, {"Idempotency-Key": "w"}
+    dry = await api.ask("PUT", "threads/t/messages", body, params={"dry_run": "true"})
+    made = await api.ask("PUT", "threads/t/messages", body, headers=key)
+    again = await api.ask("PUT", "threads/t/messages", body, headers=key)
+    then = await api.ask("PUT", "threads/t/messages", body)
+    assert [answer.status_code for answer in (dry, made, again, then)] == [200, 201, 201, 200]
+    assert made.headers["location"] == again.headers["location"] == "/v1/memories/support/threads/t/messages"
+
+
 async def test_a_write_replaces_all_messages_and_keeps_settings(api: Api) -> None:
     await api.ask("PUT", "threads/t", {"title": "Kept"})
     await api.append("t", "old", "older")

@@ -269,7 +269,7 @@ META = st.recursive(
 @given(content=TEXT, metadata=st.dictionaries(TEXT, META, max_size=3))
 async def test_no_match_survives_in_what_is_read_back(api: Api, content: str, metadata: dict[str, Any]) -> None:
     answer = await api.ask("PUT", "threads/t/messages", {"messages": [message(content, metadata=metadata)]})
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code in (200, 201), answer.text
 
     [stored] = (await api.ask("GET", "threads/t/messages")).json()["messages"]
 

@@ -75,11 +75,7 @@ async def _configure(call: Call, mode: Literal["replace", "merge"]) -> Reply:
         version=outcome.version,
         redacted=answers.redacted(outcome),
     )
-    made = outcome.created and mode == "replace" and not answers.dry_run(call)
-    reply = answers.mutated(call, outcome, answer, status=201 if made else 200)
-    if made:
-        reply.headers.append((b"location", call.scope["raw_path"]))
-    return reply
+    return answers.mutated(call, outcome, answer)
 
 
 def settings(call: Call) -> Settings:
