@@ -148,6 +148,18 @@ async def test_the_latest_kept_contents_are_known_until_the_document_goes(
     assert await log.store.working_at(versions[5], **place) is None
 
 
+async def test_contents_that_no_key_can_ask_for_any_more_go_with_the_next_change(log: Log) -> None:
+    old = (await change(log, b"old", PLACES[0], under("k", keep=True))).version
+    await put(log, b"newer", PLACES[0])
+    assert await log.store.working_at(old, **PLACES[0]) == b"old"
+    with log.server.admin() as admin:
+        [name] = [key for key in log.key_names() if key.endswith(":w:t")]
+        admin.hincrby(name, "kept", -37 * HOUR)
+    await put(log, b"newest", PLACES[0])
+
+    assert await log.store.working_at(old, **PLACES[0]) is None
+
+
 async def test_an_owner_s_document_does_not_outlive_its_maximum_age(log: Log) -> None:
     short = log.with_policy(max_age_ms=80)
     await put(short, b"x", PLACES[1], ttl=HOUR)

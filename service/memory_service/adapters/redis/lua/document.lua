@@ -20,12 +20,16 @@ local function present(key) return tonumber(call('HGET', key, 'version') or 0) e
 local function written_at(key) return tonumber(call('HGET', key, 'updated') or 0) end
 
 -- A merge that may be asked for again keeps what it answered, with the document and the last few of its kind: an answer
--- kept anywhere else would outlive the document.
+-- kept anywhere else would outlive the document. When no key can ask for them any more, the next change drops them.
 local function write(key, version)
+  local kept = tonumber(call('HGET', key, 'kept') or now)
+  if kept + N_bucket + N_kept < now then
+    for slot = 0, N_answers - 1 do call('HDEL', key, 'r' .. slot) end
+  end
   call('HSET', key, 'content', content, 'version', version, 'updated', now)
   if band(how, KEEP) ~= 0 then
     local turn = call('HINCRBY', key, 'turn', 1)
-    call('HSET', key, 'r' .. turn % N_answers, pack('<I6', version) .. content)
+    call('HSET', key, 'r' .. turn % N_answers, pack('<I6', version) .. content, 'kept', now)
   end
 end
 
