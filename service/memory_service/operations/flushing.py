@@ -143,6 +143,21 @@ async def _flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, a
     raise Refused("busy", "the thread is written to so often that no flush fits in between; try again in a moment")
 
 
+async def foreseen(
+    memory: OpenMemory, thread: str, wish: Wish, version: int | None, incoming: Sequence[StoredMessage]
+) -> Selection | None:
+    """What would leave if these messages came into the thread, or in place of all it has where `version` is None.
+
+    None when the thread is at another version by now. A dry run: no model is asked.
+    """
+    stored = [] if version is None else await _all(memory, thread, version)
+    if stored is None:
+        return None
+    messages = [*(message for message, _ in stored), *incoming]
+    wish = replace(wish, bounds=bounds(memory, Facts(thread)))
+    return await _select(memory, thread, wish, list(map(_line, messages)), messages, Guard(dry_run=True))
+
+
 def bounds(memory: OpenMemory, facts: Facts) -> Bounds:
     """The limits that the memory's policy sets to a thread."""
     window, policy = memory.definition.spec.options.window, memory.definition.spec.options.flushing

@@ -12,7 +12,7 @@ from memory_service.model.values import Guard
 from memory_service.operations import accesses, keeping_alive
 from memory_service.operations.messages import NewMessage, received
 from memory_service.operations.outcomes import settle
-from memory_service.operations.relieving import relieved
+from memory_service.operations.relieving import brought, relieved
 from memory_service.operations.threads import NewExpiry
 
 if TYPE_CHECKING:
@@ -27,15 +27,13 @@ async def append(
 ) -> Outcome:
     """Add messages at the end of a thread, which is created when absent. No messages is a no-op."""
     new = received(memory, messages, path)
-    outcome = settle(await memory.store.mutate(Append(thread, new.drafts, guard)))
-    return new.cleaned(await relieved(memory, thread, outcome, guard), guard)
+    return new.cleaned(await brought(memory, Append(thread, new.drafts, guard)), guard)
 
 
 async def write(memory: OpenMemory, thread: str, messages: Sequence[NewMessage], guard: Guard, *, path: str) -> Outcome:
     """Replace all messages of a thread by these; readers see the old list or the new one, never a part."""
     new = received(memory, messages, path)
-    outcome = settle(await memory.store.mutate(Replace(thread, new.drafts, guard)))
-    return new.cleaned(await relieved(memory, thread, outcome, guard), guard)
+    return new.cleaned(await brought(memory, Replace(thread, new.drafts, guard)), guard)
 
 
 async def read(memory: OpenMemory, thread: str, what: Slice) -> MessagePage:

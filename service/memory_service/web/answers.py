@@ -55,7 +55,8 @@ def mutated(call: Call, outcome: Outcome, answer: results.Mutated, *, etag: bool
     if etag:
         reply.headers.append((b"etag", b'"%d"' % outcome.version))
     reply.headers += trail(outcome, dry)
-    call.outcomes.append(outcome)
+    if not dry:  # counted is what was done
+        call.outcomes.append(outcome)
     return reply
 
 

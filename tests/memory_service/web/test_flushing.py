@@ -49,6 +49,32 @@ async def test_a_repeated_append_answers_as_the_first_did(api: Api) -> None:
     assert len(await api.contents("t")) == 5
 
 
+@pytest.mark.parametrize("api", [BY_MESSAGES, BY_TOKENS, SUMMARISED], indirect=True)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_dry_run_of_a_write_foresees_its_flush(api: Api, method: str) -> None:
+    before = await api.append("t", "one two three", "four five six", "seven")
+    body = {"messages": [{"content": f"message {number}"} for number in range(8)]}
+    dry = (await api.ask(method, "threads/t/messages", body, params={"dry_run": "true"})).json()
+    assert (await api.facts("t"))["version"] == before["version"]
+    done = (await api.ask(method, "threads/t/messages", body)).json()
+
+    assert (dry.pop("dry_run"), dry.pop("version"), done.pop("version") > before["version"]) == (
+        True, before["version"], True,
+    )  # fmt: skip
+    assert dry == done and dry["flushed"]["removed"] > 0
+
+
+@pytest.mark.parametrize("api", [SUMMARISED], indirect=True)
+async def test_a_dry_run_foresees_that_no_summary_fits(api: Api) -> None:
+    rules = [{"role": "system", "content": f"rule {number}"} for number in range(64)]
+    await api.ask("POST", "threads/t/messages", {"messages": rules})
+    body = {"messages": [{"content": text} for text in "abcdefgh"]}
+    dry = (await api.ask("POST", "threads/t/messages", body, params={"dry_run": "true"})).json()
+    done = (await api.ask("POST", "threads/t/messages", body)).json()
+
+    assert dry["flushed"] == done["flushed"] and dry["total"] == done["total"]
+
+
 @pytest.mark.parametrize("api", [BY_TOKENS], indirect=True)
 async def test_tokens_make_a_flush_due_as_messages_do(api: Api) -> None:
     appended = await api.append("t", "a" * 4, "b" * 24, "c" * 4, "d" * 8)
@@ -129,5 +155,9 @@ async def test_writers_at_once_lose_nothing_that_a_flush_has_not_taken(api: Api)
     assert facts["tokens"] == facts["messages"] == len(await api.contents("t"))
     pages = (await api.management.get("/metrics")).text
     assert f'memory_evicted_messages_total{{memory="support",strategy="simple_fifo"}} {removed}.0' in pages
+    body = {"messages": [{"content": "dry"}] * 10}
+    await api.ask("PUT", "threads/t/messages", body, params={"dry_run": "true"})
+    assert (await api.management.get("/metrics")).text.count("memory_evicted_messages_total{") == 1
+    assert f'strategy="simple_fifo"}} {removed}.0' in (await api.management.get("/metrics")).text
     await api.append("t", "last")
     assert (await api.facts("t"))["messages"] <= 8

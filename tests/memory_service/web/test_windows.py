@@ -86,6 +86,7 @@ async def test_the_counter_in_use_is_named(api: Api, named: str) -> None:
 @pytest.mark.parametrize("api", [BY_MESSAGES], indirect=True)
 async def test_what_a_window_pushes_out_is_counted(api: Api) -> None:
     await api.append("t", "a", "b", "c")
+    await api.append("t", "d", params={"dry_run": "true"})
 
     pages = (await api.management.get("/metrics")).text
     assert 'memory_evicted_messages_total{memory="support",strategy="window"} 1.0' in pages

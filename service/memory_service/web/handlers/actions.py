@@ -37,7 +37,7 @@ async def run(call: Call, service: Service) -> Reply:
     guard = Guard(if_match=None if expected is msgspec.UNSET else expected, dry_run=dry, key=None if dry else call.key)
     done = await act(call.opened, action, guard)
     reply = answers.ok(done.answer | {"dry_run": True} if dry else done.answer)
-    if done.outcome is not None:
+    if done.outcome is not None and not dry:
         call.outcomes.append(done.outcome)
         reply.headers += answers.trail(done.outcome, dry)
     return reply

@@ -188,7 +188,8 @@ async def _item(call: Call, item: requests.BulkItem, number: int, dry: bool) -> 
     except (Refused, Unavailable) as error:
         problem = problems.of_error(error, call.request_id)
         return results.BulkResult(thread=item.thread, status=problem.status, error=msgspec.to_builtins(problem))
-    call.outcomes.append(outcome)
+    if not dry:
+        call.outcomes.append(outcome)
     done = _appended(outcome)
     return results.BulkResult(
         thread=item.thread,

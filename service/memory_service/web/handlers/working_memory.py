@@ -52,7 +52,8 @@ async def delete(call: Call, service: Service) -> Reply:
     dry = answers.dry_run(call)
     reply = answers.ok(results.WorkingMemoryDeleted(deleted=outcome.deleted, dry_run=True if dry else msgspec.UNSET))
     reply.headers += answers.trail(outcome, dry)
-    call.outcomes.append(outcome)
+    if not dry:
+        call.outcomes.append(outcome)
     return reply
 
 
@@ -65,7 +66,8 @@ def _changed(call: Call, document: Document) -> Reply:
         answer.dry_run = True
     reply = answers.ok(answer)
     reply.headers += [_etag(document.version), *answers.trail(outcome, dry)]
-    call.outcomes.append(outcome)
+    if not dry:
+        call.outcomes.append(outcome)
     return reply
 
 
