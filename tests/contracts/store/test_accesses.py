@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import pytest
-from memory_service.model.mutations import Append, Clear, Configure, Delete, DeleteMessage, Flush, Replace, SetTtl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from memory_service.adapters.redis.reading import message_numbers
+from memory_service.model.mutations import (
+    Append,
+    Clear,
+    Configure,
+    Delete,
+    DeleteMessage,
+    Flush,
+    Mutation,
+    Replace,
+    SetTtl,
+)
 from memory_service.model.search import Candidate
 from memory_service.model.values import Guard, Settings
+from memory_service.policies.retention import Policy
 
 from tests.contracts.store.log import HOUR, Log, draft, drafts
+from tests.contracts.store.servers import Server
+from tests.contracts.store.test_agreement import POLICIES, mutations
 
 
 def read(incarnation: int, *seqs: int, thread: str = "t") -> list[Candidate]:
@@ -157,3 +176,25 @@ async def test_a_read_of_what_is_fresh_runs_no_script(log: Log) -> None:
     await log.append("t", "c")
     await log.store.used(read(incarnation, 1, 2, 3))
     assert list(await log.store.last_used("t")) == [1, 2, 3]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(mutations, min_size=5, max_size=40), st.sampled_from(POLICIES))
+def test_after_any_history_only_messages_that_are_there_have_times(
+    server: Server, history: list[Mutation], policy: Policy
+) -> None:
+    asyncio.run(read_after_each(server, history, policy))
+
+
+async def read_after_each(server: Server, history: Sequence[Mutation], policy: Policy) -> None:
+    stores = server.stores()
+    log = Log.new(stores, server, **asdict(policy))
+    try:
+        for mutation in history:
+            await log.store.mutate(replace(mutation, guard=replace(mutation.guard, if_match=None)))
+            living = [message_numbers(message) for message in (await log.page(mutation.thread, limit=100)).messages]
+            assert set(await log.store.last_used(mutation.thread)) <= {seq for _, seq in living}, mutation
+            await log.store.used([Candidate(mutation.thread, *numbers) for numbers in living])
+            assert set(await log.store.last_used(mutation.thread)) == {seq for _, seq in living}
+    finally:
+        await stores.close()
