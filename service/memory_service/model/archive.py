@@ -16,8 +16,8 @@ class Snapshot:
 
     `ttl_ms` is its own time to live: 0 for none ever, None where it follows the memory's. `expires_at` is the stored
     expiry, which a pin suspends. `messages` are stored bytes in order, None where they are more than was asked for:
-    then they are those of the incarnation up to `last_seq`. `expiries` are the messages' own, by seq; where `messages`
-    is None, `expiring` only says that there are some.
+    then they are those of the incarnation up to `last_seq`. `corrupted` counts entries that were passed over.
+    `expiries` are the messages' own, by seq; where `messages` is None, `expiring` only says that there are some.
     """
 
     facts: Facts
@@ -27,6 +27,7 @@ class Snapshot:
     messages: list[bytes] | None
     expiries: dict[int, int] = field(default_factory=dict)
     expiring: bool = False
+    corrupted: int = 0
     document: WorkingDocument = NO_DOCUMENT
 
 

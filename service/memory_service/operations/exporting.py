@@ -16,7 +16,7 @@ from memory_service.errors import Refused
 from memory_service.model.archive import Snapshot
 from memory_service.model.facts import Slice
 from memory_service.operations import lines, moments
-from memory_service.operations.stored import decode
+from memory_service.operations.stored import decode, decoded
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -50,6 +50,7 @@ class Export:
     messages: int = 0
     documents: int = 0
     of_threads: int = 0
+    damaged: int = 0
     _digest: Any = field(default_factory=hashlib.sha256)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -100,6 +101,7 @@ class Export:
             "threads": self.threads,
             "messages": self.messages,
             "working_memory": self.of_threads + self.documents,
+            "damaged": self.damaged,
             "sha256": self._digest.hexdigest(),
         }
         return lines.encode(line) + b"\n"
@@ -142,32 +144,36 @@ class Export:
             return False
         return self.wanted.owner is None or snapshot.facts.owner == self.wanted.owner
 
-    def _small(self, snapshot: Snapshot, messages: Sequence[bytes]) -> Iterable[bytes]:
+    def _small(self, snapshot: Snapshot, entries: Sequence[bytes]) -> Iterable[bytes]:
         """A thread whose messages are here."""
+        messages = _readable(entries)
         head = lines.thread_head(snapshot, len(messages), self._form)
         yield from head
-        self._count(snapshot, len(messages))
+        self._count(snapshot, len(messages), snapshot.corrupted + len(entries) - len(messages))
         yield from _message_lines(snapshot, messages, snapshot.expiries, len(head), len(head) + len(messages))
 
     async def _large(self, snapshot: Snapshot) -> AsyncIterator[bytes]:
         """A thread page by page: begun again when messages left it meanwhile, as long as nothing of it was written."""
         g, thread = snapshot.facts.incarnation, snapshot.facts.thread
+        lost = await self._lost(snapshot) if snapshot.facts.bytes > HELD_BYTES else 0
         for _ in range(ATTEMPTS):
-            held, size, written, at = lines.thread_head(snapshot, snapshot.facts.messages, self._form), 0, False, 0
-            head, total = len(held), len(held) + snapshot.facts.messages
-            async for messages, expiries in self._pages(snapshot):
-                held += _message_lines(snapshot, messages, expiries, head + at, total)
-                at, size = at + len(messages), size + sum(map(len, messages))
+            count, at, bad, size, written = snapshot.facts.messages - lost, 0, 0, 0, False
+            held = lines.thread_head(snapshot, count, self._form)
+            head = len(held)
+            async for messages, expiries, damaged in self._pages(snapshot):
+                held += _message_lines(snapshot, messages, expiries, head + at, head + count)
+                at, bad, size = at + len(messages), bad + damaged, size + sum(map(len, messages))
                 if size > HELD_BYTES:
                     yield b"".join(held)
                     held, size, written = [], 0, True
-            if at == snapshot.facts.messages:
-                self._count(snapshot, at)
+            if (at, bad) == (count, lost):
+                self._count(snapshot, at, bad)
                 yield b"".join(held)
                 return
-            again = await self.memory.store.snapshot(thread, WHOLE_BYTES)
             if written:
                 break
+            lost = bad if at + bad == snapshot.facts.messages else 0
+            again = await self.memory.store.snapshot(thread, WHOLE_BYTES)
             if not self._is(again, g):
                 return
             if again.messages is not None:
@@ -175,27 +181,33 @@ class Export:
                     yield line
                 return
             snapshot = again
-        raise Refused(
-            "busy", f"thread {thread!r} kept losing messages while it was read; export again from where it ended"
-        )
+        raise Refused("busy", f"thread {thread!r} kept losing messages while it was read; go on from where this ended")
 
-    async def _pages(self, snapshot: Snapshot) -> AsyncIterator[tuple[list[bytes], dict[int, int]]]:
-        """The messages that a thread had, with their expiries; fewer when some left it meanwhile."""
+    async def _lost(self, snapshot: Snapshot) -> int:
+        """Damaged entries of a thread so large that its first line goes out before its last message is read."""
+        return sum([damaged async for _, _, damaged in self._pages(snapshot)])
+
+    async def _pages(self, snapshot: Snapshot) -> AsyncIterator[tuple[list[bytes], dict[int, int], int]]:
+        """The messages that a thread had, with their expiries and the number of damaged ones.
+
+        They are fewer when some left it meanwhile.
+        """
         thread, g, store = snapshot.facts.thread, snapshot.facts.incarnation, self.memory.store
         what = Slice(limit=1_000, before=f"{g}-{snapshot.last_seq + 1}")
         while True:
             page = await store.read(thread, what)
-            expiries: dict[int, int] = {}
-            if snapshot.expiring and page.messages:
-                expiries = await store.message_expiries(thread, [_seq(message) for message in page.messages])
-            yield page.messages, expiries
+            messages, expiries = _readable(page.messages), {}
+            if snapshot.expiring and messages:
+                expiries = await store.message_expiries(thread, [_seq(message) for message in messages])
+            yield messages, expiries, page.corrupted + len(page.messages) - len(messages)
             if page.gone or page.next_seq is None:
                 return
             what = replace(what, after=f"{g}-{page.next_seq}")
 
-    def _count(self, snapshot: Snapshot, messages: int) -> None:
+    def _count(self, snapshot: Snapshot, messages: int, damaged: int) -> None:
         self.threads += 1
         self.messages += messages
+        self.damaged += damaged
         self.of_threads += snapshot.document.version > 0
 
     @property
@@ -229,6 +241,11 @@ def _message_lines(
     for place, message in enumerate(messages, index):
         at = expiries.get(_seq(message)) if expiries else None
         yield lines.message_line(thread, lines.seq_of(g, place, total), message, at)
+
+
+def _readable(entries: Sequence[bytes]) -> list[bytes]:
+    """Those of a thread's entries that are messages inside too: a line that nobody can read would damage the export."""
+    return [entry for entry in entries if decoded(entry) is not None]
 
 
 def _seq(message: bytes) -> int:

@@ -129,6 +129,7 @@ class FooterLine(Line, frozen=True, kw_only=True):
     threads: Annotated[int, Meta(ge=0)]
     messages: Annotated[int, Meta(ge=0)]
     working_memory: Annotated[int, Meta(ge=0)]
+    damaged: Annotated[int, Meta(ge=0, description="Entries of the store that are no messages, and are not here.")] = 0
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 

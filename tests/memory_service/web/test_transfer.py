@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from memory_service.errors import Refused
 from memory_service.operations import exporting
 from memory_service.operations.lines import MAX_LINE_BYTES, SPAN, last_of
 
@@ -128,6 +129,19 @@ async def test_an_export_that_broke_off_goes_on_with_the_first_thread_that_is_no
     assert rest[0]["resume_after"] == lines[cut - 1]["seq"]
 
 
+async def test_going_on_misses_nothing_that_came_and_repeats_nothing_that_is_whole(api: Api) -> None:
+    for thread in "abcd":
+        await api.append(thread, "one", "two")
+    first = read(await exported(api))[:6]  # a is whole, b is not
+    await api.ask("DELETE", "threads/a")
+    await api.ask("DELETE", "threads/c")
+    await api.append("b", "three")
+    await api.append("a", "again")
+    rest = read(await exported(api, resume_after=first[-1]["seq"]))
+    told = [(line["thread"], line["messages"]) for line in rest if line["type"] == "thread"]
+    assert told == [("b", 3), ("d", 2), ("a", 1)]
+
+
 async def test_what_comes_after_an_export_is_its_continuation(api: Api) -> None:
     await api.append("a", "one")
     footer = read(await exported(api))[-1]
@@ -206,6 +220,43 @@ async def test_messages_that_come_meanwhile_do_not_mix_into_a_thread(api: Api) -
         messages = [line for line in lines if line["type"] == "message"]
         assert len(messages) == lines[1]["messages"] and len(messages) % 2 == 0
     await writing
+
+
+async def spoil(api: Api, *damage: bytes) -> None:
+    """Put these in place of the first entries of thread t."""
+    store: Any = api.service.registry.get("support").store
+    for place, entry_ in enumerate(damage):
+        await store._connection.call("LSET", store._keys.key("log", "t"), place, entry_, write=True)
+
+
+@pytest.mark.parametrize("whole", [exporting.WHOLE_BYTES, 10], ids=["in one go", "by pages"])
+async def test_what_is_no_message_is_left_out_and_counted(
+    api: Api, other: Api, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    monkeypatch.setattr(exporting, "WHOLE_BYTES", whole)
+    await api.append("t", "a", "b", "c", "d")
+    await spoil(api, b"garbage", b'{"tokens":1,"id":"1-2","role":nonsense}')
+    export = await exported(api)
+    assert (read(export)[1]["messages"], read(export)[-1]["damaged"]) == (2, 2)
+    await imported(other, export)
+    assert await other.contents("t") == ["c", "d"]
+
+
+async def test_a_very_large_thread_that_loses_messages_ends_the_export(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "WHOLE_BYTES", 10)
+    monkeypatch.setattr(exporting, "HELD_BYTES", 1_000)
+    for _ in range(3):
+        await api.append("t", *["x" * 20] * 700)
+    export = exporting.Export(api.service.registry.get("support"), exporting.Wanted())
+    pieces = export.chunks()
+    held = [await anext(pieces)]
+    await api.ask("DELETE", "threads/t/messages")
+    with pytest.raises(Refused) as refusal:
+        held += [piece async for piece in pieces]
+    assert refusal.value.code == "busy"
+    assert b'"footer"' not in b"".join(held)
 
 
 @pytest.mark.parametrize(
@@ -436,6 +487,28 @@ async def test_what_was_imported_waits_for_the_index(api: Api, other: Api) -> No
     answer = await other.client.post("/v1/memories/support/import", content=await exported(api), headers=NDJSON)
     assert answer.headers["memory-consistency"].partition(".")[2].isdigit()
     assert (await other.ask("GET", "stats")).json()["outbox"]["depth"] == 1
+
+
+async def test_a_store_that_goes_away_ends_an_import_with_what_came_in(
+    api: Api, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for thread in range(40):
+        await api.append(f"t{thread}", "x")
+    lines = (await exported(api)).splitlines(keepends=True)
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    two = build(server.url, [entry()])
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"".join(lines[:40])
+        server.stop()
+        yield b"".join(lines[40:])
+
+    answer = await two.client.post("/v1/memories/support/import", content=body(), headers=NDJSON)
+    document = problem(answer, 503, "storage_unavailable")
+    assert document["imported"]["threads"]["imported"] == 16
+    assert document["imported"]["resume_after"] == json.loads(lines[32])["seq"]
+    await two.close()
 
 
 DAMAGES: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any, Final
 from memory_service.adapters.redis.codec import pack_staged
 from memory_service.adapters.redis.connection import Argument, Connection
 from memory_service.adapters.redis.headers import decode_header
-from memory_service.adapters.redis.reading import facts_of, message_numbers
+from memory_service.adapters.redis.reading import facts_of, is_whole, message_numbers
 from memory_service.keys import Keys
 from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import WorkingDocument
@@ -44,7 +44,7 @@ class Archive:
             return None
         settings, document, *content = rest
         facts = facts_of(thread, header, settings, now, OWN)
-        messages, expiries = _living(content, now) if content else (None, {})
+        messages, expiries, damaged = _living(content, now) if content else (None, {}, 0)
         return Snapshot(
             facts=facts,
             ttl_ms=header.ttl if header.own_ttl else None,
@@ -53,6 +53,7 @@ class Archive:
             messages=messages,
             expiries=expiries,
             expiring=header.next_due != 0,
+            corrupted=damaged,
             document=_document(document),
         )
 
@@ -80,14 +81,18 @@ class Archive:
         return held
 
 
-def _living(content: Sequence[Any], now: int) -> tuple[list[bytes], dict[int, int]]:
-    """Messages in order of seq without those whose time is over, and the expiries of the others."""
+def _living(content: Sequence[Any], now: int) -> tuple[list[bytes], dict[int, int], int]:
+    """Messages in order of seq without those whose time is over, the expiries of the others, and damaged entries."""
     log, system, flat = content
     expiries = {int(seq): int(float(at)) for seq, at in zip(flat[::2], flat[1::2], strict=True)}
-    messages = sorted(log + system, key=_seq) if system else log
+    entries = log + system
+    messages = [entry for entry in entries if is_whole(entry)]
+    damaged = len(entries) - len(messages)
+    if system:
+        messages.sort(key=_seq)
     if expiries:
         messages = [message for message in messages if expiries.get(_seq(message), now + 1) > now]
-    return messages, {seq: at for seq, at in expiries.items() if at > now}
+    return messages, {seq: at for seq, at in expiries.items() if at > now}, damaged
 
 
 def _document(fields: Sequence[bytes | None] | None) -> WorkingDocument:

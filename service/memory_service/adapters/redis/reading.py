@@ -157,7 +157,7 @@ class Reader:
         header = alive(raw, now)
         if header is None:
             return MessagePage([], 0, 0, 0)
-        if not all(each.endswith(b"}") and each.startswith(_BEGINNING) for each in (*log, *system)):
+        if not all(map(is_whole, (*log, *system))):
             return None
         messages: list[bytes] = sorted(log + system, key=_seq)[-most:] if system else log
         messages, next_seq = _fitting(messages)
@@ -207,6 +207,11 @@ def _filtered(what: Slice) -> bool:
 def _page(messages: list[bytes], header: Header, next_seq: int | None, damaged: int = 0, *, moves: bool) -> MessagePage:
     total = header.messages + header.system_messages
     return MessagePage(messages, total, header.version, header.incarnation, next_seq, corrupted=damaged, stale=moves)
+
+
+def is_whole(entry: bytes) -> bool:
+    """Whether an entry of a thread's list begins and ends as messages do."""
+    return entry.endswith(b"}") and entry.startswith(_BEGINNING)
 
 
 def message_numbers(message: bytes) -> tuple[int, int]:
