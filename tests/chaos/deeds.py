@@ -164,7 +164,7 @@ class Writer:
         return self._deed("flush", "POST", f"{name}/flush", body, lambda a: self.ledger.flushed(name, a))
 
     def _erase(self, owner: str) -> Deed:
-        return Deed("erasure", "DELETE", f"owners/{owner}", None, lambda _: self.ledger.erased(owner), keyed=False)
+        return Deed("erasure", "DELETE", f"owners/{owner}", None, lambda _: self.ledger.erased(owner))
 
     def _restorable(self) -> list[str]:
         """Backups of threads that are still empty: into others none can be brought back."""

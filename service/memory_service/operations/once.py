@@ -45,7 +45,8 @@ class Turn:
 async def reserved(memory: OpenMemory, key: IdempotencyKey) -> AsyncIterator[Turn]:
     """Hold a key while its request is worked on, then keep the answer; what ends without one frees the key.
 
-    Raises Refused `busy` and `idempotency_mismatch`, and what the work raises.
+    Raises Refused `busy` and `idempotency_mismatch`, what the work raises, and Unavailable with an unknown outcome when
+    the answer cannot be kept: told now, it would not be what a repetition is told, which would do the work again.
     """
     token = secrets.token_bytes(8)
     found = await memory.store.reserve(key, token, LEASE_MS)
@@ -60,7 +61,10 @@ async def reserved(memory: OpenMemory, key: IdempotencyKey) -> AsyncIterator[Tur
         yield turn
     finally:
         renewing.cancel()
-        await _end(memory, key, token, turn.answer)
+        if turn.answer is None:
+            await _free(memory, key, token)
+    if turn.answer is not None:
+        await _keep(memory, key, token, turn.answer)
 
 
 async def once(
@@ -82,15 +86,20 @@ async def once(
     return done, False
 
 
-async def _end(memory: OpenMemory, key: IdempotencyKey, token: bytes, answer: bytes | None) -> None:
-    """Whatever goes wrong here, the work is over and says so itself; only a repetition will not know it."""
+async def _keep(memory: OpenMemory, key: IdempotencyKey, token: bytes, answer: bytes) -> None:
     try:
-        if answer is None:
-            await memory.store.release(key, token)
-        else:
-            await memory.store.conclude(key, token, answer)
+        await memory.store.conclude(key, token, answer)
     except Unavailable as error:
-        log.warning("what became of a request under an idempotency key could not be kept: %s", error)
+        error.outcome_unknown = True
+        raise
+
+
+async def _free(memory: OpenMemory, key: IdempotencyKey, token: bytes) -> None:
+    """What ended the work is what the caller is told; a key that cannot be freed frees itself before long."""
+    try:
+        await memory.store.release(key, token)
+    except Unavailable as error:
+        log.warning("an idempotency key stays reserved for a while: %s", error)
 
 
 async def _renew(memory: OpenMemory, key: IdempotencyKey, token: bytes) -> None:

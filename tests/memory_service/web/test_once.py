@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 import redis
+from memory_service.errors import StorageUnavailable
+from memory_service.model.values import IdempotencyKey
+from memory_service.operations.once import once
 
 from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
 
@@ -103,3 +106,20 @@ async def test_a_twin_is_busy_while_the_first_works_and_after_it_died(valkey: Va
         problem(await two.ask("POST", "audit", headers=KEY), 409, "busy")
     await one.close()
     await two.close()
+
+
+async def test_what_cannot_be_kept_is_not_told_as_done(tmp_path: Path) -> None:
+    """Else a repetition, which has nothing to repeat, would do the work again behind the caller's back."""
+    own = Valkey(tmp_path)
+    own.start()
+    api = build(own.url, [entry(options=OFF)])
+    memory = api.service.registry.get("support")
+
+    async def work() -> int:
+        own.stop()
+        return 1
+
+    with pytest.raises(StorageUnavailable) as told:
+        await once(memory, IdempotencyKey(b"digest", b"body"), int, work)
+    assert told.value.outcome_unknown
+    await api.close()
