@@ -44,6 +44,7 @@ KINDS: Final = {
     "created": "cr",
     "message_expiries": "mx",
     "owners": "owners",
+    "owner_expiries": "oexp",
     "outbox": "out:",
     "lease": "lease:",
     "dead": "dead",

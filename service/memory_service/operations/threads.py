@@ -54,9 +54,19 @@ async def configure(
     Raises `invalid_field` at `window` for a window of its own in a memory that flushes.
     """
     check_window(memory, settings, window)
+    if settings.ttl_ms in (0, None):
+        _check_required(memory)
     desk = privacy.desk(memory)
     change = Configure(thread, desk.settings(settings), mode, guard)
     return desk.cleaned(settle(await memory.store.mutate(change)), guard)
+
+
+def _check_required(memory: OpenMemory) -> None:
+    """Refuse "no expiry" where there must be one; a maximum age is one for every thread."""
+    ttl = memory.definition.spec.options.ttl
+    if ttl.required and not ttl.max_age_ms:
+        text = "is no expiry, and this memory requires one (options.ttl.required); pin the thread to keep it"
+        raise Refused("invalid_ttl", f"the ttl {text}", [Fault("/ttl", "invalid_ttl", text)])
 
 
 def check_window(memory: OpenMemory, settings: Settings, path: str) -> None:
@@ -80,7 +90,9 @@ def _metadata(code: str, text: str, path: str) -> Refused:
 
 
 async def expire(memory: OpenMemory, thread: str, asked: NewExpiry, guard: Guard) -> Outcome:
-    """Set or extend a thread's expiry, or pin it. Raises `thread_not_found`."""
+    """Set or extend a thread's expiry, or pin it. Raises `thread_not_found`, `invalid_ttl`."""
+    if asked.forever:
+        _check_required(memory)
     change = SetTtl(
         thread,
         asked.mode,

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 from memory_service.model.facts import WorkingDocument
-from memory_service.model.mutations import Delete, Outcome
-from memory_service.model.values import IdempotencyKey, Writing
+from memory_service.model.mutations import Configure, Delete, Outcome
+from memory_service.model.values import IdempotencyKey, Settings, Writing
 
 from tests.contracts.store.log import HOUR, Log
 
@@ -197,3 +197,26 @@ async def test_a_read_keeps_an_owner_s_document_alive_by_a_grain_at_least(log: L
     await asyncio.sleep(0.08)
 
     assert (await get(reading, PLACES[1])).content == b"x"
+
+
+async def test_an_owner_whose_document_expired_and_who_has_no_thread_is_no_owner_any_more(log: Log) -> None:
+    await log.append("t", "a")
+    await log.store.mutate(Configure("t", Settings(owner="bea"), "merge"))
+    for owner in ("ada", "bea", "cid", "dan"):
+        await put(log, b"notes", {"thread": None, "owner": owner}, ttl=HOUR if owner == "cid" else 30)
+    await put(log, None, {"thread": None, "owner": "dan"})
+    await asyncio.sleep(0.06)
+
+    await log.outbox.reap(most=10)
+
+    owners, _ = await log.store.owners(after=None, limit=10)
+    assert [(each.name, each.threads, each.document) for each in owners] == [("bea", 1, False), ("cid", 0, True)]
+
+
+async def test_an_erased_owner_is_not_remembered_by_the_time_of_a_document(log: Log) -> None:
+    await put(log, b"notes", {"thread": None, "owner": "ada"}, ttl=HOUR)
+    await log.store.forget("ada", cursor=0, erase=True)
+
+    with log.server.admin() as admin:
+        kept = [key for key in log.key_names() if key.endswith((":owners", ":oexp"))]
+        assert [admin.zrange(key, 0, -1) for key in kept] == []

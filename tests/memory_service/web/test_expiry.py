@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.memory_service.web.harness import Api
+from tests.memory_service.web.harness import Api, problem
 
 READ = {"ttl": {"after": "1h", "refresh": "read"}, "workingMemory": {"enabled": True}}
 MINUTE = {"ttl": "1m", "mode": "set"}
@@ -131,3 +131,32 @@ async def test_a_scrape_says_when_the_threads_of_a_memory_expire(api: Api) -> No
     assert (shown["memory_threads_without_ttl"], shown["memory_threads_pinned"]) == (2, 1)
     stats = (await api.ask("GET", "stats")).json()
     assert (stats["expiring"], stats["without_ttl"]) == (within, 2)
+
+
+@pytest.mark.parametrize("api", [{"ttl": {"after": "1h", "required": True}}], indirect=True)
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", "threads/t/ttl", {"ttl": 0, "mode": "set"}), ("PATCH", "threads/t", {"ttl": None}),
+     ("PUT", "threads/t", {"ttl": 0})],
+)  # fmt: skip
+async def test_where_an_expiry_is_required_none_is_refused_with_the_reason(
+    api: Api, method: str, path: str, body: Any
+) -> None:
+    await api.append("t", "a")
+    before = await api.facts("t")
+
+    document = problem(await api.ask(method, path, body), 400, "invalid_ttl")
+
+    assert document["errors"][0]["path"] == "/ttl"
+    assert "options.ttl.required" in document["detail"]
+    assert await api.facts("t") == before | {"ttl_seconds": (await api.facts("t"))["ttl_seconds"]}
+
+
+@pytest.mark.parametrize("api", [{"ttl": {"maxAge": "1h", "required": True}}], indirect=True)
+async def test_a_maximum_age_is_an_expiry_for_every_thread(api: Api) -> None:
+    await api.append("t", "a")
+
+    answer = await api.ask("POST", "threads/t/ttl", {"ttl": 0, "mode": "set"})
+
+    assert (answer.status_code, answer.json()["changed"]) == (200, False)
+    assert (await api.facts("t"))["ttl_seconds"] <= 3_600

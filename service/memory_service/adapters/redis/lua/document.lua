@@ -38,8 +38,13 @@ local function expire(key, had)
   local created = call('HSETNX', key, 'created', now) == 1 and now or tonumber(call('HGET', key, 'created'))
   local at = bounded({created = created}, ttl > 0 and now + ttl or 0)
   if had > 0 and REFRESH == REFRESH_NEVER then return end
-  if at == 0 then return call('PERSIST', key) end
-  call('PEXPIREAT', key, math.max(at, had, now + 1))
+  if at == 0 then
+    call('ZREM', T .. K_owner_expiries, name)
+    return call('PERSIST', key)
+  end
+  at = math.max(at, had, now + 1)
+  call('PEXPIREAT', key, at)
+  call('ZADD', T .. K_owner_expiries, at, name)
 end
 
 -- A read keeps an owner's document alive; it writes only where the expiry moves by a grain at least.
@@ -60,6 +65,7 @@ local function of_owner(owner)
     if version == 0 then return answer(C_ok, 0, 0) end
     if dry then return answer(C_ok, CHANGED + DELETED, version) end
     call('UNLINK', key)
+    call('ZREM', T .. K_owner_expiries, owner)
     if call('EXISTS', T .. K_owned .. owner) == 0 then call('ZREM', T .. K_owners, owner) end
     return answer(C_ok, CHANGED + DELETED, next_pos())
   end

@@ -33,6 +33,7 @@ local threads = call('ZRANGE', owned, first, first + most - 1)
 for _, thread in ipairs(threads) do forget(thread) end
 if erasing then
   call('UNLINK', document)
+  call('ZREM', T .. K_owner_expiries, owner)
   if call('EXISTS', owned) == 0 then call('ZREM', T .. K_owners, owner) end
 end
 

@@ -1,4 +1,5 @@
--- One bounded step of the reaper: due threads, then due messages, then threads that must expire and do not.
+-- One bounded step of the reaper: due threads, then due messages, then owners with nothing left, then threads that must
+-- expire and do not.
 -- KEYS: the memory. ARGV: run id and epoch, policy, how many.
 -- Answers, of this step: threads and messages removed, index entries put right, threads that got their expiry, 1 if there may be
 -- more, ms that the oldest of what was due waited; of the memory's life: threads and messages that expired, threads given one.
@@ -137,6 +138,18 @@ if REQUIRED ~= 0 and (TTL ~= 0 or MAX_AGE ~= 0) then
   judge_all(take(K_expiries, NEVER, NEVER))
   clear_away()
   ended('repaired', repaired)
+end
+
+-- Owners whose document expired: those with no thread either are no owners any more.
+for _, owner in ipairs(take(K_owner_expiries, '-inf', now)) do
+  local at = call('PEXPIRETIME', T .. K_owner_document .. owner)
+  if at > now then
+    call('ZADD', T .. K_owner_expiries, at, owner)
+    corrected = corrected + 1
+  else
+    call('ZREM', T .. K_owner_expiries, owner)
+    if at == -2 and call('EXISTS', T .. K_owned .. owner) == 0 then call('ZREM', T .. K_owners, owner) end
+  end
 end
 
 -- Every thread is in this index, so it knows their number better than a counter that missed one.
