@@ -25,8 +25,9 @@ class Board:
     """A new collection is being filled: the serving one cannot be asked by meaning."""
 
     def worked(self, part: Part, latency_ms: float | None = None, message: str = "") -> None:
-        """The part did what it was asked."""
-        setattr(self, part, Check("ok", Reason.OK, message, latency_ms))
+        """The part did what it was asked; without a time of this answer the last one known stays."""
+        before: Check = getattr(self, part)
+        setattr(self, part, Check("ok", Reason.OK, message, before.latency_ms if latency_ms is None else latency_ms))
 
     def failed(self, part: Part, error: Unavailable) -> None:
         """The part did not; `error` has the reason."""

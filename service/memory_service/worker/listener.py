@@ -38,6 +38,7 @@ async def answer(subject: Subject, texts: list[str], *, meaning: bool = True) ->
     asked = [words.question(text) for text in texts]
     if not meaning:
         return EmbedAnswer(words=asked)
+    started = subject.clock()
     try:
         if subject.embedder is None:
             raise no_embedder()
@@ -49,7 +50,7 @@ async def answer(subject: Subject, texts: list[str], *, meaning: bool = True) ->
         return EmbedAnswer(words=asked, reason=error.reason, message=error.detail)
     except TextRefused as error:
         return EmbedAnswer(words=asked, reason=Reason.MODEL_FAILED, message=str(error))
-    subject.board.worked("embedder")
+    subject.board.worked("embedder", round((subject.clock() - started) * 1000, 3))
     encoded = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in vectors]
     return EmbedAnswer(model=subject.embedder.name, vectors=encoded, words=asked)
 
