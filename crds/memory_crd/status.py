@@ -60,7 +60,6 @@ class Reason(StrEnum):
     UNAUTHORIZED = "Unauthorized"
     STORAGE_FULL = "StorageFull"
     STORAGE_UNSUPPORTED = "StorageUnsupported"
-    STORE_CLAIMED = "StoreClaimed"
     NO_EMBEDDER = "NoEmbedder"
     DIMENSIONS_MISMATCH = "DimensionsMismatch"
     MODEL_FAILED = "ModelFailed"
@@ -96,7 +95,6 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = {
     Reason.UNAUTHORIZED: "the part answers and refuses the credentials",
     Reason.STORAGE_FULL: "Redis is out of memory: reads work, writes are refused",
     Reason.STORAGE_UNSUPPORTED: "the Redis server is of a kind or mode that this version cannot use",
-    Reason.STORE_CLAIMED: "the store already belongs to another installation",
     Reason.NO_EMBEDDER: "no embedder is declared and the dimensions are not those of the local model, so recall is off",
     Reason.DIMENSIONS_MISMATCH: "the embedder's vectors have another size than `vector.dimensions`",
     Reason.MODEL_FAILED: "the embedding model or endpoint fails on every text",

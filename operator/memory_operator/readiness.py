@@ -19,9 +19,7 @@ from memory_operator.reports import Check, MemoryReport
 from memory_operator.roster import Member
 from memory_operator.stores import STORES, Store
 
-STALLING: Final = frozenset(
-    {Reason.DIMENSIONS_MISMATCH, Reason.STORE_CLAIMED, Reason.STORAGE_UNSUPPORTED, Reason.UNSUPPORTED_CONFIG}
-)
+STALLING: Final = frozenset({Reason.DIMENSIONS_MISMATCH, Reason.STORAGE_UNSUPPORTED, Reason.UNSUPPORTED_CONFIG})
 """What a service may report and only an edit can change."""
 
 

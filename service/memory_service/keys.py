@@ -28,7 +28,6 @@ DOCUMENT_ANSWERS: Final = 4
 
 KINDS: Final = {
     "memory": "mem",
-    "claim": "claim",
     "header": "t:",
     "settings": "s:",
     "log": "l:",

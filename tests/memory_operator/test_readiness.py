@@ -178,7 +178,7 @@ def test_without_an_embedder_for_its_dimensions_a_memory_is_ready_with_a_warning
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("reason", [Reason.DIMENSIONS_MISMATCH, Reason.STORE_CLAIMED, Reason.STORAGE_UNSUPPORTED])
+@pytest.mark.parametrize("reason", [Reason.DIMENSIONS_MISMATCH, Reason.STORAGE_UNSUPPORTED])
 def test_what_only_an_edit_can_change_is_stalled(reason: Reason) -> None:
     part = "embedder" if reason is Reason.DIMENSIONS_MISMATCH else "storage"
     found = conditions(tenant(memory()), report(support=serving(**{part: Check("failed", reason, "no")})))

@@ -1,4 +1,4 @@
-"""A memory as a whole: its numbers, its claim, its rate, its end; and what happens when Redis is full or damaged."""
+"""A memory as a whole: its numbers, its rate, its end; and what happens when Redis is full or damaged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ async def test_an_erased_memory_leaves_no_key(log: Log) -> None:
     await hour.store.mutate(Clear("t3", HOUR))
     await hour.store.set_working(b"x", thread="t4", owner=None, if_match=None, ttl_ms=None)
     await hour.store.set_working(b"x", thread=None, owner="bob", if_match=None, ttl_ms=None)
-    await hour.store.claim("me")
     await hour.store.admit(5)
     await hour.outbox.lease(0, "me", ttl_ms=5_000)
     other = Log.new(log.stores, log.server)
@@ -55,15 +54,6 @@ async def test_an_erased_memory_leaves_no_key(log: Log) -> None:
     assert set(remaining.values()) == {0}
     assert log.key_names() == []
     assert await other.texts("t1") == ["stays"]
-
-
-async def test_a_claim_holds_against_others(log: Log) -> None:
-    await log.store.claim("cluster-1")
-    await log.store.claim("cluster-1")
-    with pytest.raises(StorageUnavailable) as refusal:
-        await log.store.claim("cluster-2")
-
-    assert refusal.value.reason == "StoreClaimed"
 
 
 async def test_requests_beyond_the_rate_are_turned_away_over_all_replicas(log: Log, server: Server) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from memory_crd.status import Reason
-
 from memory_service.adapters.redis import codec
 from memory_service.adapters.redis.accesses import Accesses
 from memory_service.adapters.redis.archive import Archive
@@ -199,13 +197,6 @@ class RedisThreadStore:
     async def admit(self, per_second: int) -> bool:
         """Whether one more request fits `per_second`, over all replicas."""
         return bool(await self._connection.run("admit", [self._keys.memory], [per_second], write=False))
-
-    async def claim(self, claimant: str) -> None:
-        """Make this memory's data the claimant's. Raises StorageUnavailable `StoreClaimed` when it is another's."""
-        holder = await self._connection.call("SET", self._keys.key("claim"), claimant, "NX", "GET", write=True)
-        if holder is not None and holder.decode() != claimant:
-            detail = f"this Redis holds the memory's data for {holder.decode()}; use another Redis, or another id"
-            raise StorageUnavailable(detail, reason=Reason.STORE_CLAIMED)
 
     async def totals(self) -> Totals:
         """The memory in numbers."""

@@ -21,7 +21,7 @@ local backups = each(K_backups, function(id)
 end)
 
 local others = {KEYS[1], T .. K_ids, T .. K_created, T .. K_message_expiries, T .. K_dead, T .. K_expired,
-  T .. K_owner_expiries, T .. K_claim, T .. K_rate}
+  T .. K_owner_expiries, T .. K_rate}
 for p = 0, N_partitions - 1 do
   others[#others + 1] = T .. K_outbox .. p
   others[#others + 1] = T .. K_lease .. p
