@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
+from memory_service.model.mutations import Append
+from memory_service.model.values import Draft
 
-from tests.memory_service.web.harness import Api, problem
+from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
 
 BY_MESSAGES = {"flushing": {"type": "simple_fifo", "maxMessages": 10}}
 BY_TOKENS = {"flushing": {"type": "token_aware_lru", "maxTokens": 10, "threshold": 1.0}}
@@ -143,6 +146,36 @@ async def test_a_window_of_a_thread_s_own_is_refused(api: Api) -> None:
     assert [fault["errors"][0]["path"] for fault in (put, action)] == ["/max_messages", "/maxMessages"]
     assert (await api.facts("t"))["exists"] is False
     assert (await api.ask("PUT", "threads/t", {"max_messages": None})).status_code == 201
+
+
+@pytest.mark.parametrize("api", [BY_MESSAGES], indirect=True)
+async def test_a_flush_that_was_due_when_a_process_died_is_made_at_the_next_write(api: Api) -> None:
+    memory = api.service.registry.get("support")
+    drafts = tuple(Draft("user", b'"role":"user","content":"m%d","timestamp":"2026-01-01T00:00:00.000Z"}' % n, 1)
+                   for n in range(20))  # fmt: skip
+    assert (await memory.store.mutate(Append("t", drafts))).flush_due
+    appended = await api.append("t", "next")
+
+    assert appended["flushed"]["removed"] == 16
+    assert await api.contents("t") == ["m16", "m17", "m18", "m19", "next"]
+
+
+async def test_replicas_flush_as_one(valkey: Valkey) -> None:
+    tenant = f"replicas-{os.getpid()}"
+    replicas = [build(valkey.url, [entry(options=BY_MESSAGES)], tenant=tenant) for _ in range(2)]
+    try:
+        answers = await asyncio.gather(*(replicas[n % 2].append("t", f"m{n}") for n in range(60)))
+        removed = sum(answer["flushed"]["removed"] for answer in answers if "flushed" in answer)
+        last = await replicas[0].append("t", "last")
+        removed += last.get("flushed", {"removed": 0})["removed"]
+        facts = await replicas[1].facts("t")
+        contents = await replicas[1].contents("t")
+    finally:
+        for replica in replicas:
+            await replica.close()
+
+    assert facts["messages"] + removed == 61 and facts["messages"] < 8
+    assert (facts["tokens"], contents[-1]) == (sum(-(-len(text) // 4) for text in contents), "last")
 
 
 @pytest.mark.parametrize("api", [BY_MESSAGES], indirect=True)
