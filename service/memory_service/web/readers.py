@@ -85,7 +85,7 @@ def _number(info: inspect.IntType | inspect.FloatType, code: str, lax: bool) -> 
 
 
 def _from_text(text: str, whole: bool) -> int | float | None:
-    if re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
+    if re.fullmatch(r"-?[0-9]{1,19}", text, re.ASCII):
         return int(text)
     if not whole and re.fullmatch(r"-?[0-9]{1,15}\.[0-9]{1,15}", text, re.ASCII):
         return float(text)
@@ -226,8 +226,9 @@ def _struct(info: inspect.StructType, code: str, lax: bool) -> Reader:
         before = len(faults)
         values: dict[str, object] = {}
         for key, value in raw.items():
-            place = f"query:{key}" if prefix else pointer(path, key)
             field = fields.get(key)
+            # Names that are known hold nothing to escape.
+            place = f"query:{key}" if prefix else f"{path}/{key}" if field is not None else pointer(path, key)
             if field is None and others:
                 continue
             if field is None:

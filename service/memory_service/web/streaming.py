@@ -59,6 +59,8 @@ async def lines_of(call: Call) -> AsyncIterator[tuple[int, bytes]]:
     async for piece in _pieces(call):
         *ended, left = piece.split(b"\n")
         for end in ended:
+            if size + len(end) > MAX_LINE_BYTES:
+                raise _too_long(number)
             yield number, b"".join([*parts, end])
             number, parts, size = number + 1, [], 0
         parts.append(left)
