@@ -65,6 +65,10 @@ api: $(INSTALLED) ## The tests of resources, operator and chart that need a real
 e2e: $(INSTALLED) $(MODEL) ## The end-to-end suite on a cluster of its own; E2E="-k recall" chooses tests
 	$(BIN)/python -m e2e.suite $(E2E)
 
+.PHONY: chaos
+chaos: $(INSTALLED) $(MODEL) ## kill -9 of every process under eight writers, five minutes; CHAOS="--seed 3" chooses another run
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
 # --- the main job -----------------------------------------------------------------------------------------------------
 
 .PHONY: demo
