@@ -37,7 +37,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Which messages of a thread to read. `last` wins over paging; ids are seqs of one incarnation, exclusive."""
+    """Which messages of a thread to read: a page of them, or with `last` the newest. Ids are exclusive bounds."""
 
     last: int | None = None
     limit: int = 50

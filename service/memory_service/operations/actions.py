@@ -158,11 +158,9 @@ async def _store(context: _Context, action: StoreMessage, content: str) -> Done:
 
 async def _read(context: _Context, action: ReadHistory) -> Done:
     before = None if action.before is UNSET else action.before
-    what = Slice(limit=action.limit, before=before, newest_first=True) if before else Slice(last=action.limit)
-    page = await history.read(context.memory, context.thread, what)
+    page = await history.read(context.memory, context.thread, Slice(last=action.limit, before=before))
     said = [message for raw in page.messages if (message := decoded(raw)) is not None]
-    lines = [_line(message, action.includeMetadata) for message in (reversed(said) if before else said)]
-    return Done({"memoryHistory": lines})
+    return Done({"memoryHistory": [_line(message, action.includeMetadata) for message in said]})
 
 
 async def _clear(context: _Context, action: ClearConversation) -> Done:

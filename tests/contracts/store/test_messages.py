@@ -112,6 +112,16 @@ async def test_after_and_before_are_exclusive(log: Log) -> None:
     assert await log.texts("t", before=ids[0]) == []
 
 
+async def test_the_newest_are_those_within_the_bounds(log: Log) -> None:
+    await log.append("t", *"abcdef")
+    g = (await log.page("t")).incarnation
+
+    assert await log.texts("t", last=2, before=f"{g}-5") == ["c", "d"]
+    assert await log.texts("t", last=9, after=f"{g}-2", before=f"{g}-6") == ["c", "d", "e"]
+    assert await log.texts("t", last=2, after=f"{g}-2", newest_first=True) == ["f", "e"]
+    assert (await log.page("t", last=2, before="999-5")).gone
+
+
 async def test_since_includes_and_until_excludes(log: Log) -> None:
     moments = [f"2026-01-0{day}T00:00:00.000Z" for day in (1, 2, 3)]
     await log.append("t", *(draft(text, at=at) for text, at in zip("abc", moments, strict=True)))

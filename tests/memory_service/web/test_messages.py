@@ -66,6 +66,12 @@ async def test_a_write_replaces_all_messages_and_keeps_settings(api: Api) -> Non
     assert (await api.facts("t"))["title"] == "Kept"
 
 
+async def test_the_last_before_a_message_are_those_before_it(api: Api) -> None:
+    await api.append("t", *"abcdef")
+    assert await api.contents("t", last=2, before="1-5") == ["c", "d"]
+    assert await api.contents("t", last=9, after="1-4") == ["e", "f"]
+
+
 async def test_reading_the_last_messages_gives_the_newest_oldest_first(api: Api) -> None:
     await api.append("t", *(f"m{number}" for number in range(5)))
     assert await api.contents("t", last=2) == ["m3", "m4"]

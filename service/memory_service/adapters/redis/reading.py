@@ -127,10 +127,10 @@ class Reader:
     async def read(self, thread: str, what: Slice) -> MessagePage:
         """A page of the thread's messages."""
         if what.last is not None:
-            fast = 0 < what.last <= _FAST and not _filtered(what)
+            fast = 0 < what.last <= _FAST and not _filtered(what) and what.after is what.before is None
             if fast and (page := await self._newest(thread, what.last, what.newest_first)):
                 return page
-            page = await self._page(thread, replace(what, newest_first=True, limit=what.last, after=None, before=None))
+            page = await self._page(thread, replace(what, newest_first=True, limit=what.last))
             cut_short = len(page.messages) < what.last
             page = replace(page, next_seq=page.next_seq if cut_short else None)
             return page if what.newest_first else replace(page, messages=page.messages[::-1])
