@@ -53,6 +53,7 @@ KINDS: Final = {
     "backups": "backups",
     "rate": "rate",
     "staged": "im:",
+    "stagings": "imports",
 }
 """Kind -> what follows the tag; a kind that ends in a colon is followed by a name."""
 

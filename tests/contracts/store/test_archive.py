@@ -93,7 +93,7 @@ async def test_staged_messages_land_with_the_thread(log: Log) -> None:
     assert outcome.count == 4
     assert texts(snapshot.messages or []) == ["a", "b", "c", "d"]
     assert (snapshot.expiries, snapshot.facts.system_messages, snapshot.facts.tokens) == ({4: far}, 1, 4)
-    assert [key for key in log.key_names() if ":im:" in key] == []
+    assert [key for key in log.key_names() if ":im" in key] == []
 
 
 async def test_nothing_lands_when_a_staged_part_is_missing(log: Log) -> None:
@@ -107,6 +107,13 @@ async def test_what_is_staged_and_never_used_expires(log: Log) -> None:
     (key,) = [key for key in log.key_names() if ":im:" in key]
     with log.server.admin() as admin:
         assert 0 < admin.pttl(key) <= 120_000
+
+
+async def test_what_is_staged_goes_with_the_memory(log: Log) -> None:
+    await log.store.stage("one", drafts("a"))
+    await log.append("t", "a")
+    assert set((await log.outbox.erase()).values()) == {0}
+    assert log.key_names() == []
 
 
 async def test_a_window_holds_at_once(log: Log) -> None:

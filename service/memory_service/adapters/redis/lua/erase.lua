@@ -20,8 +20,11 @@ local backups = each(K_backups, function(id)
   call('UNLINK', key, key .. ':l', key .. ':y', key .. ':x')
 end)
 
+-- A few at a time run in a process: all of them go at once.
+each(K_stagings, function(token) call('UNLINK', T .. K_staged .. token) end)
+
 local others = {KEYS[1], T .. K_ids, T .. K_created, T .. K_message_expiries, T .. K_dead, T .. K_expired,
-  T .. K_owner_expiries, T .. K_rate}
+  T .. K_owner_expiries, T .. K_rate, T .. K_stagings}
 for p = 0, N_partitions - 1 do
   others[#others + 1] = T .. K_outbox .. p
   others[#others + 1] = T .. K_lease .. p

@@ -73,7 +73,10 @@ local function whole(op, h, dead)
   op.count, op.absent = #b.items + #b.systems, true
   local updated, expires, put_in = new.updated, new.expires, op.count > 0 and put or bare
   local answer = put_in(op, new, h or dead, b, false)
-  if given.staged then call('UNLINK', T .. K_staged .. given.staged) end
+  if given.staged then
+    call('UNLINK', T .. K_staged .. given.staged)
+    call('ZREM', T .. K_stagings, given.staged)
+  end
   if string.byte(answer, 1) ~= C_ok then return answer end
   new.updated, new.expires = updated, expires
   finish(new, thread, given)
