@@ -45,6 +45,7 @@ class Collection:
         self.folder = folder
         self.description = description
         self.dead = description.dead
+        self.last_deletion = time.monotonic()
         self.unflushed_bytes = 0
         self.unflushed_since: float | None = None
         self.fault: str | None = None
@@ -103,6 +104,7 @@ class Collection:
             operation = edge.UpdateOperation.delete_points(list(selection))
         before = self.shard.points()
         self._write(operation, size)
+        self.last_deletion = time.monotonic()
         self.dead += before - self.shard.points()
         if self._compaction is None and self.dead - self.description.dead >= _NOTED:
             self._describe(shard=self.description.shard)

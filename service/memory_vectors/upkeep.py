@@ -28,6 +28,10 @@ class Policy:
     """Deleted points from which a compaction can pay off."""
     dead_share: float = 0.3
     """Deleted points for each living one from which it is due."""
+    calm: float = 1.0
+    """Seconds without a deletion before it begins: what is about to be deleted too need not be copied."""
+    pressing_share: float = 2.0
+    """Deleted points for each living one from which it begins although deletions go on."""
     step: int = 64
     """Points copied at once: about 4 ms in which no request is served."""
     back_off: float = 60.0
@@ -45,9 +49,11 @@ def flush_is_due(collection: Collection, *, now: float, last_request: float, pol
     )
 
 
-def compaction_is_due(*, dead: int, living: int, policy: Policy) -> bool:
-    """Whether enough room is lost to deleted points (pure)."""
-    return dead >= policy.dead_points and dead >= policy.dead_share * living
+def compaction_is_due(*, dead: int, living: int, since_deletion: float, policy: Policy) -> bool:
+    """Whether enough room is lost to deleted points, and this is the moment to win it back (pure)."""
+    if dead < policy.dead_points or dead < policy.dead_share * living:
+        return False
+    return since_deletion >= policy.calm or dead >= policy.pressing_share * living
 
 
 class Upkeep:
@@ -75,7 +81,8 @@ class Upkeep:
                 collection.flush()
                 self.flushes += 1
                 await asyncio.sleep(0)
-            if compaction_is_due(dead=collection.dead, living=collection.shard.points(), policy=self._policy):
+            living, since = collection.shard.points(), time.monotonic() - collection.last_deletion
+            if compaction_is_due(dead=collection.dead, living=living, since_deletion=since, policy=self._policy):
                 await self._compact(collection)
         except (EngineFailure, OSError) as error:
             log.error("upkeep of collection %r failed: %s", collection.name, error)

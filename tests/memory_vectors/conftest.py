@@ -19,7 +19,7 @@ STEADY = ("-m", "memory_vectors")
 HURRIED = (
     "-c",
     "from memory_vectors.__main__ import main; from memory_vectors.upkeep import Policy; "
-    "main(policy=Policy(interval=0.01, idle=0.02, age=0.1, dead_points=50, dead_share=0.05, step=16))",
+    "main(policy=Policy(interval=0.01, idle=0.02, age=0.1, dead_points=50, dead_share=0.05, calm=0, step=16))",
 )
 
 

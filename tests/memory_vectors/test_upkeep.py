@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from memory_vectors.upkeep import Policy, compaction_is_due, flush_is_due
 
-POLICY = Policy(idle=2, age=30, unflushed_bytes=1000, dead_points=100, dead_share=0.5)
+POLICY = Policy(idle=2, age=30, unflushed_bytes=1000, dead_points=100, dead_share=0.5, calm=1, pressing_share=2)
 
 
 @dataclass
@@ -36,7 +36,12 @@ def test_a_flush_waits_for_a_pause_but_not_for_ever(state, now, last_request, du
     [(0, 0, False), (99, 10, False), (100, 10, True), (100, 200, True), (100, 201, False)],
 )
 def test_a_compaction_starts_when_enough_room_is_lost(dead, living, due):
-    assert compaction_is_due(dead=dead, living=living, policy=POLICY) is due
+    assert compaction_is_due(dead=dead, living=living, since_deletion=1, policy=POLICY) is due
+
+
+@pytest.mark.parametrize(("living", "due"), [(150, False), (51, False), (50, True), (0, True)])
+def test_while_deletions_go_on_a_compaction_waits_unless_it_presses(living, due):
+    assert compaction_is_due(dead=100, living=living, since_deletion=0.9, policy=POLICY) is due
 
 
 def measured(server, metric: str) -> float:
