@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from memory_service.adapters.redis import listing
 from memory_service.errors import Refused
 from memory_service.model.facts import Facts, ThreadQuery
 from memory_service.model.mutations import Configure, Delete, SetTtl
@@ -100,6 +101,23 @@ async def test_an_owner_has_only_threads_of_its_own(log: Log) -> None:
     assert await names(log, owner="ada", limit=2, order="created") == ["t5", "t3", "t1"]
     assert await names(log, owner="ada", limit=2, order="expires_at") == ["t1", "t3", "t5"]
     assert await names(log, owner="nobody") == []
+
+
+@pytest.mark.parametrize("order", ["id", "created", "expires_at"])
+async def test_an_owner_of_more_threads_than_are_looked_at_is_listed_whole(
+    log: Log, order: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "OWNED", 2)
+    for name in "ebdac":
+        await log.store.mutate(Configure(name, Settings(owner="ann"), "merge"))
+    seen: list[str] = []
+    page = await log.store.threads(ThreadQuery(owner="ann", order=order, max_scan=2))
+    while page.truncated:
+        seen += [facts.thread for facts in page.threads]
+        page = await log.store.threads(ThreadQuery(owner="ann", order=order, max_scan=2, cursor=page.next_cursor))
+    seen += [facts.thread for facts in page.threads]
+
+    assert seen == (list("ebdac") if order == "created" else list("abcde"))
 
 
 async def test_type_and_time_left_choose_too(log: Log) -> None:

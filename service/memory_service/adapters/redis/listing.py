@@ -22,6 +22,8 @@ from memory_service.policies.globs import literal_prefix, matches
 from memory_service.policies.retention import Policy
 
 STEP: Final = 200
+OWNED: Final = 2_000
+"""Threads of an owner that one command asks for."""
 _NEVER: Final = "9000000000000000"
 
 
@@ -146,20 +148,33 @@ class Lister:
             place, thread = rows[-1]
 
     async def _owned(self, query: ThreadQuery, owner: str, start: Row | None) -> AsyncIterator[list[Row]]:
-        """An owner's threads are few: all of them (up to max_scan) are put in order here."""
-        key = self._keys.key("owned", owner)
-        flat = await self._connection.call("ZRANGE", key, 0, query.max_scan - 1, "WITHSCORES")
-        created = {name.decode(): int(float(score)) for name, score in _pairs(flat)}
+        """An owner's threads are few: all of them are put in order here."""
+        created = await self._all_owned(owner)
         ordered: list[Row] = [("", thread) for thread in sorted(created)]
         if query.order == "created":
             ordered = [(f"{g:015d}", thread) for thread, g in sorted(created.items(), key=lambda item: item[::-1])]
         elif query.order == "expires_at" and created:
-            scores = await self._connection.call("ZMSCORE", self._keys.key("expiries"), *created)
-            places = [(_sortable(score), thread) for thread, score in zip(created, scores, strict=True)]
-            ordered = sorted(places)
+            names = list(created)
+            parts = [names[at : at + OWNED] for at in range(0, len(names), OWNED)]
+            key = self._keys.key("expiries")
+            scores = [score for part in parts for score in await self._connection.call("ZMSCORE", key, *part)]
+            ordered = sorted((_sortable(score), thread) for thread, score in zip(names, scores, strict=True))
         rows = [row for row in ordered if start is None or row > start]
         for at in range(0, len(rows), STEP):
             yield rows[at : at + STEP]
+
+    async def _all_owned(self, owner: str) -> dict[str, int]:
+        """Every thread of an owner and its incarnation, which rises with creation; OWNED of them a command."""
+        key, low = self._keys.key("owned", owner), "-inf"
+        created: dict[str, int] = {}
+        while True:
+            flat = await self._connection.call(
+                "ZRANGE", key, low, "+inf", "BYSCORE", "LIMIT", 0, OWNED, "WITHSCORES"
+            )  # fmt: skip
+            created |= {name.decode(): int(float(score)) for name, score in _pairs(flat)}
+            if len(flat) < OWNED:
+                return created
+            low = f"({int(float(flat[-1][1]))}"
 
 
 def _pairs(rows: list[list[bytes]]) -> list[tuple[bytes, bytes]]:
