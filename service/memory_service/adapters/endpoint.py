@@ -70,7 +70,10 @@ class Endpoint:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         timeout = aiohttp.ClientTimeout(total=self.timeout)
         try:
-            async with self.session().post(url, data=body, headers=headers, timeout=timeout) as answer:
+            # What was said goes to the place that was declared, and to no other that it may point to.
+            async with self.session().post(
+                url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as answer:
                 raw = await self._read(answer)
                 if answer.status != 200:
                     raise _fault(answer, raw)

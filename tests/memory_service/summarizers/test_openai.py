@@ -61,6 +61,7 @@ async def test_overload_is_tried_again(endpoint: ChatEndpoint, session: aiohttp.
         ({"status": 401, "text": "wrong key"}, "Unauthorized"),
         ({"status": 400, "text": "too long"}, "Refused"),
         ({"status": 404, "text": "no such model"}, "ModelFailed"),
+        ({"status": 307, "headers": {"Location": "/v1/chat/completions"}}, "ModelFailed"),
         ({"status": 200, "text": "<html>"}, "ModelFailed"),
         ({"status": 200, "body": b'{"choices": [{"message": {"content": "\xff"}}]}'}, "ModelFailed"),
         ({"status": 200, "text": '{"choices": []}'}, "ModelFailed"),
