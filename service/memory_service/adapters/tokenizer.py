@@ -1,8 +1,8 @@
 """Exact token counts, by a vocabulary that comes with its package and needs no network.
 
-It costs its process some 34 MiB and a third of a second, during which nothing else runs in it, the first time a memory
-that bounds tokens is opened; a process without such a memory never loads it. After that a text of 1,000 characters
-takes 4 us.
+It costs its process 22 to 34 MiB and a third of a second, during which nothing else runs in it, the first time a memory
+that bounds tokens is opened; a process without such a memory never loads it. After that 1,000 characters of prose take
+4 us, and of random letters, the worst there is, some 300: a request has at most 1 MiB.
 """
 
 from __future__ import annotations

@@ -129,6 +129,21 @@ async def test_a_smaller_window_acts_on_the_next_write(log: Log) -> None:
     assert (await small.store.totals()).messages == 3
 
 
+async def test_a_window_far_smaller_than_the_thread_takes_its_oldest_in_parts(log: Log) -> None:
+    for number in range(3):
+        await log.append("t", *(f"{number}.{place}" for place in range(900)))
+    await log.append("t", draft("S", "system"))
+    small = log.with_policy(window_messages=5)
+    outcome = await small.append("t", "new")
+
+    assert outcome.evicted == 2696
+    assert await small.texts("t") == ["2.896", "2.897", "2.898", "2.899", "S", "new"]
+    facts, totals = await small.store.facts("t"), await small.store.totals()
+    assert (facts.tokens, totals.tokens) == (24, 24)
+    removed = [seq for entry in await small.entries() for seq in entry.seqs]
+    assert removed == list(range(1, 2697))
+
+
 async def test_a_dry_run_counts_what_would_leave(log: Log) -> None:
     small = log.with_policy(window_tokens=4)
     await small.append("t", "aa", "bb")

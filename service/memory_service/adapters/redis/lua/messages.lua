@@ -87,14 +87,15 @@ local function flush_due(h, thread, b)
   return h.tokens - systems >= FLUSH_TOKENS
 end
 
--- Item by item from the oldest on, of n stored and #items new messages; stored ones are fetched `first`, then 64 at a time.
-local function from_oldest(list, n, items, first)
-  local got, base = {}, 0
+-- Item by item from the oldest on, of n stored and #items new messages. `likely` stored ones are fetched at first, for most
+-- callers all that they look at; then 64 at a time, and never so many that they crowd the server's memory.
+local function from_oldest(list, n, items, likely)
+  local got, base, step = {}, 0, math.min(likely, 1000)
   return function(i)
     if i > n then return items[i - n] end
     if i > base + #got then
       base = i - 1
-      got = call('LRANGE', list, base, base + (base == 0 and first or 63))
+      got = call('LRANGE', list, base, base + (base == 0 and step or math.max(step, 63)))
     end
     return got[i - base]
   end
