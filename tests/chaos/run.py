@@ -23,13 +23,15 @@ from tests.chaos.verdict import Inspector, Verdict
 from tests.memory_service.parts import API_KEY
 
 WRITERS: Final = 8
+LEAST_SECONDS: Final = 8.0
+"""Of writing, however long everything took to start."""
 RECALLS: Final = 40
 """Messages asked for at the end, each in its own words."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do: stop writing at `appends`, or after `seconds`; then `patience` seconds are there to converge.
+    """Stop writing at `appends`, or `seconds` after the start; then `patience` seconds are there to converge.
 
     `between` is the mean of seconds between two kills, `pace` what each writer rests after a mutation.
     """
@@ -66,7 +68,7 @@ async def run(plan: Plan, folder: Path) -> Report:
     report = Report(plan)
     writers = [Writer(number, plan.seed) for number in range(WRITERS)]
     with running(folder, server=plan.server, fsync=plan.fsync) as stage:
-        await _write(report, stage, writers)
+        await _write(report, stage, writers, time.monotonic() + plan.seconds)
         await _converge(report, stage, writers)
         report.faults += stage.complaints()
         report.repairs = stage.repairs()
@@ -76,8 +78,8 @@ async def run(plan: Plan, folder: Path) -> Report:
     return report
 
 
-async def _write(report: Report, stage: Stage, writers: list[Writer]) -> None:
-    """Write under the monkey until enough is acknowledged."""
+async def _write(report: Report, stage: Stage, writers: list[Writer], until: float) -> None:
+    """Write under the monkey until enough is acknowledged or the (monotonic) time has come."""
     monkey = Monkey(stage, report.plan.seed, report.plan.between, report.plan.freezes)
     raging = asyncio.create_task(monkey.rage())
     await stage.answering()  # the monkey is at work already: what is set up first is killed too
@@ -86,7 +88,7 @@ async def _write(report: Report, stage: Stage, writers: list[Writer]) -> None:
         callers = [
             Caller(writer, stage.services, session, report.tally, at=number) for number, writer in enumerate(writers)
         ]
-        until = started + report.plan.seconds
+        until = max(until, started + LEAST_SECONDS)
         working = [asyncio.create_task(caller.work(report.plan.appends, until, report.plan.pace)) for caller in callers]
         await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)  # the others end with what they are at
         raging.cancel()
