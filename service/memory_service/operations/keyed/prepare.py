@@ -195,6 +195,8 @@ def _check_guards(prepared: Prepared, faults: list[Fault]) -> None:
 
 
 def _check_read(config: Any, faults: list[Fault]) -> None:
+    if isinstance(config, StatsConfig) and config.limit is not UNSET and not config.include_content:
+        faults.append(Fault("/stats_config/limit", "invalid_field", "bounds what include_content shows; say that too"))
     if isinstance(config, ReadConfig) and config.last is not UNSET:
         for name, default in (("offset", 0), ("limit", 50)):
             if getattr(config, name) != default:

@@ -24,6 +24,8 @@ NEAR_LIMIT: Final = 85.0
 """Percent of a hard limit from which a key is no longer well."""
 LATE_MS: Final = 10_000
 """How far the index may be behind before its vectors count as out of step."""
+SHOWN: Final = 100
+"""Messages shown with the statistics when no limit is given."""
 _PAGE: Final = 1_000
 _TRIES: Final = 3
 
@@ -105,7 +107,9 @@ async def stats(memory: OpenMemory, key: str, config: StatsConfig) -> tuple[Outp
         output["groups"] = count.by(group_by)
     if not config.include_content:
         return output, None
-    page = await memory.store.read(key, Slice(last=config.limit, newest_first=True))
+    page = await memory.store.read(
+        key, Slice(last=SHOWN if config.limit is msgspec.UNSET else config.limit, newest_first=True)
+    )
     return output, page.messages
 
 

@@ -76,7 +76,7 @@ class StatsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     group_by: Annotated[list[Group], Meta(min_length=1, max_length=2)] | Group | UnsetType = UNSET
     include_content: Annotated[bool, Meta(description="Show the newest messages too.")] = False
-    limit: Annotated[int, Meta(ge=1, le=1000, description="Most messages shown.")] = 100
+    limit: Annotated[int, Meta(ge=1, le=1000, description="Most messages shown, 100 by default.")] | UnsetType = UNSET
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

@@ -365,6 +365,12 @@ async def test_stats_count_by_role_and_day(tasks: Tasks) -> None:
     assert "groups" not in await tasks.do("stats")
 
 
+async def test_a_limit_of_stats_without_content_is_refused(tasks: Tasks) -> None:
+    assert await tasks.faults(operation="stats", key="k", stats_config={"limit": 2}) == [
+        ("/stats_config/limit", "invalid_field")
+    ]
+
+
 @pytest.mark.parametrize("tasks", [SOON], indirect=True)
 async def test_stats_say_how_long_a_key_has_left(tasks: Tasks) -> None:
     await tasks.fill("k", 1)
