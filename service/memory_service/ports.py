@@ -82,6 +82,10 @@ class ThreadStore(Protocol):
         """
         ...
 
+    async def recount(self, thread: str) -> bool:
+        """Count a thread anew from its messages; True where counters were wrong, and are right now."""
+        ...
+
     async def last_used(self, thread: str) -> Mapping[int, int]:
         """When each message was last read, by seq, in milliseconds; one that never was is missing."""
         ...

@@ -6,6 +6,7 @@ in between, it is made anew, three times, then the answer is `busy`. Only a flus
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -31,6 +32,8 @@ TRIES: Final = 3
 LEASE_MS: Final = 40_000
 """Longer than a model is waited for, so that nobody asks it twice; a process that dies holds a thread up so long."""
 _PAGE: Final = 1_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,8 @@ async def _flush(memory: OpenMemory, thread: str, wish: Wish, guard: Guard, *, a
         if stored is None:
             continue
         lines = [_line(message) for message, _ in stored]
+        if not guard.dry_run:
+            await _recount(memory, facts, lines)
         present = {line.seq for line in lines}
         if made is None or not made.asked or asked_of != facts.incarnation or not present.issuperset(made.plan.seqs):
             wish, asked_of = replace(wish, bounds=bounds(memory, facts)), facts.incarnation
@@ -164,6 +169,14 @@ def bounds(memory: OpenMemory, facts: Facts) -> Bounds:
     if policy is not None:
         return Bounds(policy.max_messages, policy.max_tokens)
     return Bounds(facts.max_messages, window.tokens if window else None)
+
+
+async def _recount(memory: OpenMemory, facts: Facts, lines: Sequence[Line]) -> None:
+    """Put counters right that say something else than the messages: a flush could be due by them for ever."""
+    if (facts.messages, facts.tokens) == (len(lines), sum(line.tokens for line in lines)):
+        return
+    if await memory.store.recount(facts.thread):
+        log.warning("memory %s: counters of a thread were wrong and are counted anew", memory.definition.spec.id)
 
 
 async def _all(memory: OpenMemory, thread: str, version: int) -> list[tuple[StoredMessage, int]] | None:

@@ -98,3 +98,20 @@ async def test_a_flush_that_was_not_of_this_request_changes_no_kept_answer(
 
 def keyed_at(version: int, name: str, body: str = "body") -> Guard:
     return Guard(if_match=version, key=keyed(name, body).key)
+
+
+async def test_counters_that_are_wrong_are_counted_anew(log: Log) -> None:
+    await log.append("t", "aa", "bbb", draft("S", "system"))
+    version = (await log.append("u", "c")).version
+    assert not await log.store.recount("t") and not await log.store.recount("absent")
+    with log.server.admin() as admin:
+        (key,) = [key for key in log.key_names() if ":l:t" in key]
+        admin.lset(key, 0, admin.lindex(key, 0).replace(b'"tokens":2', b'"tokens":7'))
+        admin.rpop(key)
+    assert (await log.store.facts("t")).tokens == 6
+
+    assert await log.store.recount("t") and not await log.store.recount("t")
+    facts, totals = await log.store.facts("t"), await log.store.totals()
+    assert (facts.messages, facts.system_messages, facts.tokens) == (2, 1, 8)
+    assert (totals.messages, totals.tokens, totals.pos) == (3, 9, version)
+    assert facts.bytes == sum(map(len, (await log.page("t")).messages))

@@ -36,6 +36,7 @@ PARTS: Final[dict[str, tuple[Part, ...]]] = {
     "reap": (*_THREADS, "accesses", *_WRITE, "find()", "burial()", "purge()", "reap"),
     "forget": (*_THREADS, "memory", "outbox", "ended", "burial()", "forget"),
     "enqueue": (*_THREADS, "memory", "enqueue"),
+    "recount": (*_THREADS, "memory", "recount"),
     "erase": ("base", "erase"),
     "expiring": ("base", "expiring"),
     "totals": ("base", "totals"),

@@ -103,6 +103,11 @@ class RedisThreadStore:
         """Note that messages are read now, to a minute."""
         await self._accesses.note(messages)
 
+    async def recount(self, thread: str) -> bool:
+        """Bring a thread's counters, and the memory's, in step with its messages; True where they were not."""
+        keys = [self._keys.memory, self._keys.header(thread)]
+        return bool(await self._connection.run("recount", keys, [], write=True))
+
     async def last_used(self, thread: str) -> dict[int, int]:
         """When each message was last read, by seq."""
         return await self._accesses.of(thread)

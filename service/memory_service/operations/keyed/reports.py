@@ -205,7 +205,7 @@ def _judge_counters(facts: Facts, count: Count, steady: bool, found: Findings) -
             f"counters say {facts.messages} messages and {facts.tokens} tokens, "
             f"there are {count.messages} and {count.tokens}"
         )
-        found.recommendations.append("write the key anew, which counts it again")
+        found.recommendations.append("flush the key or write the key anew: either counts it again")
 
 
 def _judge_expiry(memory: OpenMemory, facts: Facts, found: Findings) -> None:

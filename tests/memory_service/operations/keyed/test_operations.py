@@ -336,6 +336,18 @@ async def test_health_is_false_when_counters_differ_from_the_messages(tasks: Tas
     assert output["reasons"] == ["counters say 3 messages and 3 tokens, there are 3 and 101"]
 
 
+async def test_a_flush_counts_anew_what_is_counted_wrong(tasks: Tasks) -> None:
+    await tasks.fill("k", 3)
+    with redis.Redis.from_url(tasks.url) as client:
+        (key,) = client.keys(f"{{{tasks.tenant}/support}}:l:k")
+        client.lset(key, 0, client.lindex(key, 0).replace(b'"tokens":1,', b'"tokens":99,'))
+    assert (await tasks.do("health"))["healthy"] is False
+    await tasks.do("flush", flush_config={"strategy": "simple_fifo", "threshold": 1, "target": 1})
+    output = await tasks.do("health")
+
+    assert (output["healthy"], output["token_count"]) == (True, 101)
+
+
 @pytest.mark.parametrize("tasks", [{"semanticRecall": {"enabled": True}}], indirect=True)
 async def test_health_asks_the_stores_when_told_to(tasks: Tasks) -> None:
     await tasks.fill("k", 1)
