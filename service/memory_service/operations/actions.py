@@ -21,7 +21,7 @@ from memory_service.operations import history, privacy, threads
 from memory_service.operations.messages import NewMessage
 from memory_service.operations.stored import StoredMessage, decoded
 from memory_service.operations.templates import render
-from memory_service.operations.words import Duration, Expiry, MessageId, Moment, ThreadId
+from memory_service.operations.words import Duration, Expiry, MessageId, Moment, ThreadId, Version
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -39,7 +39,7 @@ class Action(msgspec.Struct, kw_only=True, frozen=True):
     conversationId: Template
     variables: Variables = {}
     dry_run: bool = False
-    expected_version: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    expected_version: Version | UnsetType = UNSET
 
 
 class CreateConversation(Action, kw_only=True, frozen=True):
@@ -151,7 +151,7 @@ async def _create(context: _Context, action: CreateConversation) -> Done:
 
 async def _store(context: _Context, action: StoreMessage, content: str) -> Done:
     message = NewMessage(content, action.role, action.timestamp, action.metadata, action.ttl, action.expires_at)
-    outcome = await history.append(context.memory, context.thread, [message], context.guard, path="")
+    outcome = await history.append(context.memory, context.thread, [message], context.guard, path="", one=True)
     answer: dict[str, object] = {"appended": outcome.count, "total": outcome.total, "version": outcome.version}
     return Done(answer | privacy.told(outcome), outcome)
 

@@ -23,16 +23,33 @@ BACKUP_TTL_MS = 30 * 86_400_000
 
 
 async def append(
-    memory: OpenMemory, thread: str, messages: Sequence[NewMessage], guard: Guard, *, path: str = "/messages"
+    memory: OpenMemory,
+    thread: str,
+    messages: Sequence[NewMessage],
+    guard: Guard,
+    *,
+    path: str = "/messages",
+    one: bool = False,
 ) -> Outcome:
-    """Add messages at the end of a thread, which is created when absent. No messages is a no-op."""
-    new = received(memory, messages, path)
+    """Add messages at the end of a thread, which is created when absent. No messages is a no-op.
+
+    `path` is the JSON Pointer of the list, or of the `one` message.
+    """
+    new = received(memory, messages, path, one=one)
     return new.cleaned(await brought(memory, Append(thread, new.drafts, guard)), guard)
 
 
-async def write(memory: OpenMemory, thread: str, messages: Sequence[NewMessage], guard: Guard, *, path: str) -> Outcome:
+async def write(
+    memory: OpenMemory,
+    thread: str,
+    messages: Sequence[NewMessage],
+    guard: Guard,
+    *,
+    path: str = "/messages",
+    one: bool = False,
+) -> Outcome:
     """Replace all messages of a thread by these; readers see the old list or the new one, never a part."""
-    new = received(memory, messages, path)
+    new = received(memory, messages, path, one=one)
     return new.cleaned(await brought(memory, Replace(thread, new.drafts, guard)), guard)
 
 

@@ -53,8 +53,10 @@ class Received:
         return self.desk.cleaned(outcome, guard, self.excluded)
 
 
-def received(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/messages") -> Received:
-    """The messages, redacted and checked. `path` is the JSON Pointer of their list in the request ("" for one message).
+def received(
+    memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/messages", *, one: bool = False
+) -> Received:
+    """The messages, redacted and checked. `path` is the JSON Pointer of their list, or of the `one` message.
 
     Messages of excluded roles are checked like the others, then left out. Raises Refused with every fault of every
     message: `invalid_message`, `invalid_ttl`, `message_too_large`, `request_too_large`.
@@ -68,7 +70,7 @@ def received(memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/m
     out: list[Draft] = []
     excluded: list[str] = []
     for index, sent in enumerate(messages):
-        place = f"{path}/{index}" if path else path
+        place = path if one else f"{path}/{index}"
         out_of_here = desk.excludes(sent.role)
         message = sent if desk.redactor is None or out_of_here else desk.message(sent, place)
         draft = _draft(message, now, memory.counter.count)

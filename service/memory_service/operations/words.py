@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from memory_crd import durations
+from msgspec import Meta
 
 from memory_service.operations import moments
 
@@ -120,6 +121,12 @@ class Expiry(Moment):
     """The instant when something expires."""
 
     code = "invalid_ttl"
+
+
+Version = Annotated[
+    int, Meta(ge=0, le=(1 << 53) - 1, description="Rises over the memory's life and is never used again.")
+]
+"""A thread's version. Beyond, JSON numbers are no whole ones any more for half of its readers."""
 
 
 def is_memory_id(text: str) -> bool:

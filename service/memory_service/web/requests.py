@@ -13,13 +13,22 @@ from msgspec import UNSET, Meta, UnsetType
 from memory_service.model.values import Role, Strategy, ThreadType
 from memory_service.operations.lines import Seq
 from memory_service.operations.messages import MAX_BATCH, NewMessage
-from memory_service.operations.words import AnyOwner, Duration, Expiry, MessageId, Moment, OwnerId, Span, ThreadId
+from memory_service.operations.words import (
+    AnyOwner,
+    Duration,
+    Expiry,
+    MessageId,
+    Moment,
+    OwnerId,
+    Span,
+    ThreadId,
+    Version,
+)
 from memory_service.policies.flushing import TARGET
 
 DryRun = Annotated[bool | UnsetType, Meta(description="Answer exactly what would happen, and write nothing.")]
 Limit = Annotated[int, Meta(ge=1, le=1000, description="Most items of a page; a page also ends at 1 MiB.")]
 Cursor = Annotated[str, Meta(min_length=1, max_length=1024, extra={"code": "invalid_cursor"})]
-Version = Annotated[int, Meta(ge=0, description="Rises over the memory's life and is never used again.")]
 Window = Annotated[int, Meta(ge=1, le=100_000, description="Most non-system messages kept; the oldest go first.")]
 Messages = Annotated[list[NewMessage], Meta(description=f"At most {MAX_BATCH}.")]
 PlainMessage = Annotated[

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.model.values import Role, Strategy, ThreadType
+from memory_service.operations.words import Version
 
-Version = Annotated[int, Meta(ge=0, description="Rises over the memory's life and is never used again.")]
 Redacted = Annotated[int | UnsetType, Meta(description="Messages in which something was replaced.")]
 Excluded = Annotated[int | UnsetType, Meta(description="Messages not stored because of their role.")]
 Seconds = Annotated[float, Meta(ge=0)]

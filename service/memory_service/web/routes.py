@@ -109,7 +109,7 @@ ROUTES: Final[tuple[Route, ...]] = (
           results.WorkingMemoryDeleted, query=requests.DryRunQuery, guarded=True, codes=_DOCUMENT),
     Route("POST", f"{M}/recall", "recall", "Messages that answer a question", recall.recall, results.RecallResult,
           body=Body((requests.RecallBody,)), searches=True, codes=(*_RECALL, "invalid_query", "invalid_filter",
-          "invalid_owner", "recall_disabled")),
+          "invalid_thread", "invalid_owner", "recall_disabled")),
     Route("POST", f"{M}/messages", "bulk_append", "Append to many threads", messages.bulk, results.BulkAnswer,
           body=Body((requests.Bulk,)), keyed=True, codes=("invalid_thread", "invalid_ttl", "message_too_large")),
     Route("POST", f"{M}/operations", "operations", "The eight operations of keyed memories, one or a list",

@@ -134,6 +134,8 @@ def _points(body: bytes, path: str) -> bool:
             value = value[int(step)]
         elif isinstance(value, dict) and step in value:
             value = value[step]
+        elif isinstance(value, str) and steps[number - 1 : number] == ["payload"]:
+            return True  # a place in what the payload's template rendered to
         else:
             return isinstance(value, dict) and re.fullmatch("[A-Za-z_/]+", "/".join(steps[number:])) is not None
     return True

@@ -88,6 +88,36 @@ async def test_a_number_as_a_string_or_a_string_as_a_number_is_refused(
     assert [fault["path"] for fault in answer.json()["errors"]] == [place]
 
 
+@pytest.mark.parametrize("version", [-1, 1 << 53, (1 << 64) - 1, 1e300, 0.5, "5"])
+@pytest.mark.parametrize(
+    ("path", "body", "place"),
+    [
+        ("messages", {"items": [{"thread": "t", "messages": [{"content": "a"}]}]}, "/items/0/expected_version"),
+        ("operations", {"operation": "append", "key": "t", "payload": "a"}, "/expected_version"),
+        ("actions", {"operation": "STORE_MESSAGE", "conversationId": "t", "content": "a"}, "/expected_version"),
+    ],
+)
+async def test_a_version_that_no_thread_can_have_is_refused(
+    api: Api, path: str, body: dict[str, Any], place: str, version: Any
+) -> None:
+    inner = body["items"][0] if "items" in body else body
+    inner["expected_version"] = version
+
+    answer = await api.ask("POST", path, body)
+
+    assert answer.status_code == 400, answer.text
+    assert [fault["path"] for fault in answer.json()["errors"]] == [place]
+
+
+async def test_a_fault_of_a_payload_that_is_one_message_is_at_the_payload(api: Api) -> None:
+    large = {"content": "x" * 70_000}
+    task = {"operation": "append", "key": "t", "payload": large}
+
+    assert await refused(api, "POST", "operations", task, 413, "message_too_large") == ["/payload"]
+    task["payload"] = ["a", large]
+    assert await refused(api, "POST", "operations", task, 413, "message_too_large") == ["/payload/1"]
+
+
 async def test_a_whole_number_may_be_written_with_a_fraction_of_zero(api: Api) -> None:
     assert (await api.ask("PUT", "threads/t", {"max_messages": 5.0, "ttl": 3600.0})).status_code == 201
     assert (await api.facts("t"))["max_messages"] == 5

@@ -175,13 +175,17 @@ def _shown(message: StoredMessage, config: ReadConfig) -> Output:
 
 async def _write(turn: Turn) -> Done:
     prepared = turn.prepared
-    outcome = await history.write(turn.memory, turn.key, prepared.messages, turn.guard, path=prepared.payload_path)
+    outcome = await history.write(
+        turn.memory, turn.key, prepared.messages, turn.guard, path="/payload", one=prepared.one_message
+    )
     return Done(_stored(turn, outcome) | {"success": True, "count": outcome.count}, outcome)
 
 
 async def _append(turn: Turn) -> Done:
     prepared = turn.prepared
-    outcome = await history.append(turn.memory, turn.key, prepared.messages, turn.guard, path=prepared.payload_path)
+    outcome = await history.append(
+        turn.memory, turn.key, prepared.messages, turn.guard, path="/payload", one=prepared.one_message
+    )
     appended = {"success": True, "appended": outcome.count, "total_count": outcome.total}
     return Done(_stored(turn, outcome) | appended, outcome)
 

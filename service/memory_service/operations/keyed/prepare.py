@@ -68,7 +68,7 @@ class Prepared:
     key: str = ""
     pattern: str | None = None
     messages: Sequence[NewMessage] = ()
-    payload_path: str = "/payload"
+    one_message: bool = False
     dry_run: bool = False
     max_keys: int = MAX_KEYS
     batch_size: int = BATCH_SIZE
@@ -81,14 +81,14 @@ def prepare(task: Task, desk: Desk) -> Prepared:
     config = _config(task, faults)
     try:
         key, pattern = _subject(task, config, desk, faults)
-        messages, place = _payload(task, desk, faults)
+        messages, one = _payload(task, desk, faults)
     except TooCostly as fault:
         raise Refused(
             "invalid_template", f"the task {fault}", [*faults, Fault("", "invalid_template", str(fault))]
         ) from None
     dry = _one_of(task.dry_run, getattr(config, "dry_run", UNSET), "/flush_config/dry_run", faults, False)
     most = _one_of(task.max_keys, getattr(config, "max_keys", UNSET), "/flush_config/max_keys", faults, MAX_KEYS)
-    prepared = Prepared(task, config, key, pattern, messages, place, bool(dry), int(most))
+    prepared = Prepared(task, config, key, pattern, messages, one, bool(dry), int(most))
     if task.batch_size is not UNSET:
         prepared = replace(prepared, batch_size=task.batch_size)
     _check_guards(prepared, faults)
@@ -206,15 +206,15 @@ def _check_read(config: Any, faults: list[Fault]) -> None:
 # --- payload ----------------------------------------------------------------------------------------------------------
 
 
-def _payload(task: Task, desk: Desk, faults: list[Fault]) -> tuple[list[NewMessage], str]:
-    """The messages of a payload, and the JSON Pointer of their list ("" list place for a single one)."""
+def _payload(task: Task, desk: Desk, faults: list[Fault]) -> tuple[list[NewMessage], bool]:
+    """The messages of a payload, and whether it is one message rather than a list."""
     if task.operation not in WRITES:
         if task.payload is not UNSET:
             faults.append(Fault("/payload", "unknown_field", f"belongs to write and append, not to {task.operation}"))
-        return [], "/payload"
+        return [], False
     if task.payload is UNSET or task.payload is None or task.payload == [] or task.payload == "":
         faults.append(Fault("/payload", "invalid_message", "is empty; say a text, a message, or a list of both"))
-        return [], "/payload"
+        return [], False
     rendered = render_tree(task.payload, task.context, desk.now, desk.budget)
     faults += [Fault(f"/payload{path}", "invalid_template", str(fault)) for path, fault in rendered.faults]
     many = isinstance(rendered.value, list)
@@ -222,13 +222,13 @@ def _payload(task: Task, desk: Desk, faults: list[Fault]) -> tuple[list[NewMessa
     if len(items) > MAX_BATCH:
         text = f"has {len(items)} messages; a request takes at most {MAX_BATCH}, so send several"
         faults.append(Fault("/payload", "request_too_large", text))
-        return [], "/payload"
+        return [], False
     broken = {path.split("/")[1] if many else "" for path, _ in rendered.faults}
     messages = []
     for place, item in enumerate(items):
         if (str(place) if many else "") not in broken:
             messages.append(_message(item, f"/payload/{place}" if many else "/payload", desk, faults))
-    return messages, "/payload"
+    return messages, not many
 
 
 def _message(item: object, path: str, desk: Desk, faults: list[Fault]) -> NewMessage:

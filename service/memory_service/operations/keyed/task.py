@@ -9,11 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from memory_service.model.values import Role, Strategy
 from memory_service.operations.stats import Group
-from memory_service.operations.words import Moment
+from memory_service.operations.words import Moment, Version
 from memory_service.policies.flushing import TARGET
 
 Name = Literal["read", "write", "append", "delete", "clear", "flush", "health", "stats"]
-Version = Annotated[int, Meta(ge=0, description="The version of the key that the change is meant for.")]
 MaxKeys = Annotated[int, Meta(ge=1, le=50_000, description="Most keys that a pattern may match.")]
 Pattern = Annotated[
     str, Meta(min_length=1, max_length=255, description="Keys to work on: * is any run, ? one character.")

@@ -43,7 +43,7 @@ def _messages(call: Call) -> tuple[Sequence[NewMessage], str]:
 async def append(call: Call, service: Service) -> Reply:
     """POST messages."""
     messages, path = _messages(call)
-    outcome = await history.append(call.opened, call.thread, messages, answers.guard(call), path=path)
+    outcome = await history.append(call.opened, call.thread, messages, answers.guard(call), path=path, one=not path)
     return answers.mutated(call, outcome, _appended(outcome))
 
 
@@ -65,7 +65,7 @@ def _appended(outcome: Outcome) -> results.Appended:
 async def write(call: Call, service: Service) -> Reply:
     """PUT messages."""
     messages, path = _messages(call)
-    outcome = await history.write(call.opened, call.thread, messages, answers.guard(call), path=path)
+    outcome = await history.write(call.opened, call.thread, messages, answers.guard(call), path=path, one=not path)
     answer = results.Written(
         written=outcome.count,
         ids=outcome.ids,
