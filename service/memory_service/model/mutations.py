@@ -122,8 +122,9 @@ class Import:
     A thread of that name is `exists`, or goes when `replacing` (`deleted`). `settings` name every field; a ttl that is
     UNSET is the memory's. `staged` names `staged_count` messages that were brought before (ThreadStore.stage) in place
     of `drafts`; `busy` when they are gone. Times lie in the past; `expires_at` None is no expiry, or the memory's own
-    where it requires one. An expiry that is over by now is `invalid_ttl`. It knows no dry run. Behind one that was
-    refused in the same script call all are `busy`; where `skipping`, `exists` is no such refusal.
+    where it requires one. A thread that is over by now is `invalid_ttl`, a message that is over stays out; drafts' own
+    expiries are instants. It knows no dry run. Behind one that was refused in the same script call all are `busy`;
+    `invalid_ttl` is no such refusal, nor `exists` where `skipping`.
     """
 
     thread: str

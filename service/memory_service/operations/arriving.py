@@ -78,6 +78,7 @@ class Arriving:
     document_number: int = 0
     token: str = field(default_factory=lambda: os.urandom(12).hex())
     staged: int = 0
+    sent: int = 0
 
     @property
     def whole(self) -> bool:

@@ -123,13 +123,12 @@ class Importer:
     # --- threads ------------------------------------------------------------------------------------------------------
 
     async def _begin(self, thread: Arriving) -> None:
-        line, tally = thread.line, self._report.threads
+        line = thread.line
         if lines.last_of(line.seq) <= self._resume_after:
             thread.lands = False
         elif self._over(line):
             thread.lands = False
-            tally.expired += 1
-            self._report.messages.expired += line.messages
+            self._landing.expired(thread)
         self._thread = thread
         await self._settle_if_whole(thread)
 
@@ -153,11 +152,8 @@ class Importer:
         await self._settle_if_whole(thread)
 
     def _keep(self, thread: Arriving, each: Numbered, line: MessageLine) -> None:
-        expires_at, said = line.expires_at, line.message
-        if expires_at is not UNSET and expires_at <= self._memory.clock.now_ms() + SOON_MS:
-            thread.expired += 1
-            return
-        message = NewMessage(said.content, said.role, said.timestamp, said.metadata, expires_at=expires_at)
+        said = line.message
+        message = NewMessage(said.content, said.role, said.timestamp, said.metadata, expires_at=line.expires_at)
         thread.pending.append(message)
         thread.numbers.append(each.number)
         thread.size += len(each.raw)
@@ -165,12 +161,16 @@ class Importer:
 
     def _drafts(self, thread: Arriving) -> tuple[Draft, ...]:
         """What is held of the thread, checked and redacted. Raises Refused with the numbers of the lines."""
+        soon = self._memory.clock.now_ms() + SOON_MS
+        held = [pair for pair in zip(thread.pending, thread.numbers, strict=True) if not _ends_by(pair[0], soon)]
+        thread.expired += len(thread.pending) - len(held)
         try:
-            new = received(self._memory, thread.pending)
+            new = received(self._memory, [message for message, _ in held])
         except Refused as refusal:
-            raise at_lines(refusal, thread.numbers) from None
+            raise at_lines(refusal, [number for _, number in held]) from None
         thread.redacted += new.desk.redacted
         thread.excluded += new.excluded
+        thread.sent += len(new.drafts)
         thread.pending.clear()
         thread.numbers.clear()
         thread.size = 0
@@ -266,6 +266,10 @@ class Importer:
             raise wrong("is not the checksum of the lines before: the export was changed", "/sha256")
         self._complete = True
         self._landing.whole_up_to(line.seq)
+
+
+def _ends_by(message: NewMessage, soon: int) -> bool:
+    return message.expires_at is not UNSET and message.expires_at <= soon
 
 
 def _settings(memory: OpenMemory, said: lines.ThreadLineSettings) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET, UnsetType
 
@@ -74,6 +74,9 @@ class Landing:
         if outcome.code == "exists":
             self.exists(thread)
             return
+        if outcome.code == "invalid_ttl":
+            self.expired(thread)
+            return
         try:
             if outcome.code == "busy":
                 raise Refused("busy", "its first messages waited too long for the others; import again")
@@ -82,12 +85,17 @@ class Landing:
             raise placed(refusal, thread.number) from None
         self._landed(thread, outcome)
 
+    def expired(self, thread: Arriving) -> None:
+        """Its time is over."""
+        self._report.threads.expired += 1
+        self._report.messages.expired += thread.line.messages
+
     def _landed(self, thread: Arriving, outcome: Outcome) -> None:
         report = self._report
         report.threads.imported += 1
         report.threads.replaced += outcome.deleted
         report.messages.imported += outcome.count
-        report.messages.expired += thread.expired
+        report.messages.expired += thread.expired + thread.sent - outcome.count
         report.messages.evicted += outcome.evicted
         report.documents.imported += thread.document is not None
         report.redacted += thread.redacted
@@ -97,27 +105,30 @@ class Landing:
     async def document(self, line: WorkingMemoryLine, owner: str) -> None:
         """Store an owner's document, behind all threads. Raises Refused."""
         await self.flush()
-        tally, memory, now = self._report.documents, self._memory, self._memory.clock.now_ms()
-        expires_at = _moment(line.expires_at)
+        expires_at, now = _moment(line.expires_at), self._memory.clock.now_ms()
         if expires_at is not None and expires_at <= now + SOON_MS:
-            tally.expired += 1
+            self._report.documents.expired += 1
         else:
-            desk = privacy.desk(memory)
-            raw = working_memory.prepared(memory, Place(owner=owner), line.content, desk)
-            before = await memory.store.working(thread=None, owner=owner)
-            seen = None if self._mode == "replace" else 0
-            ttl = expires_at - now if expires_at is not None else _required_ttl(memory)
-            outcome = await memory.store.set_working(raw, thread=None, owner=owner, if_match=seen, ttl_ms=ttl)
-            if outcome.code == "version_mismatch" and self._mode == "fail":
-                raise Refused("not_empty", f"owner {owner!r} has a document; import with mode=skip or mode=replace")
-            if outcome.code == "version_mismatch":
-                tally.skipped += 1
-            else:
-                settle(outcome)
-                tally.imported += 1
-                tally.replaced += before.version > 0
-                self._report.redacted += desk.redacted
+            ttl = expires_at - now if expires_at is not None else _required_ttl(self._memory)
+            await self._store(owner, line.content, ttl)
         self.whole_up_to(line.seq)
+
+    async def _store(self, owner: str, content: Any, ttl_ms: int | None) -> None:
+        """An owner's document, where it has a place."""
+        tally, memory, desk = self._report.documents, self._memory, privacy.desk(self._memory)
+        raw = working_memory.prepared(memory, Place(owner=owner), content, desk)
+        before = await memory.store.working(thread=None, owner=owner)
+        seen = None if self._mode == "replace" else 0
+        outcome = await memory.store.set_working(raw, thread=None, owner=owner, if_match=seen, ttl_ms=ttl_ms)
+        if outcome.code == "version_mismatch" and self._mode == "skip":
+            tally.skipped += 1
+            return
+        if outcome.code == "version_mismatch":
+            raise Refused("not_empty", f"owner {owner!r} has a document; import with mode=skip or mode=replace")
+        settle(outcome)
+        tally.imported += 1
+        tally.replaced += before.version > 0
+        self._report.redacted += desk.redacted
 
 
 def _moment(at: int | UnsetType | None) -> int | None:

@@ -82,6 +82,16 @@ async def test_a_thread_without_messages_comes_in_too(log: Log) -> None:
     assert (gone.kind, gone.incarnation) == ("gone", before.incarnation)
 
 
+async def test_a_message_that_is_over_by_now_stays_out(log: Log) -> None:
+    outcome = await log.store.mutate(whole("t", draft("over", expires_at=THEN), "stays"))
+    assert (outcome.count, await log.texts("t")) == (1, ["stays"])
+
+
+async def test_a_thread_that_is_over_by_now_does_not_come_in(log: Log) -> None:
+    assert (await log.store.mutate(whole("t", "a", expires_at=THEN))).code == "invalid_ttl"
+    assert not (await log.store.facts("t")).exists
+
+
 async def test_staged_messages_land_with_the_thread(log: Log) -> None:
     far = THEN * 2
     assert await log.store.stage("one", drafts("a", "b")) == 2
@@ -213,7 +223,8 @@ async def test_threads_of_one_call_land_up_to_the_first_that_is_refused(log: Log
     assert (await log.texts("b"), (await log.store.facts("c")).exists) == (["old"], False)
 
 
-async def test_a_thread_that_is_skipped_stops_none_behind_it(log: Log) -> None:
+async def test_a_thread_that_is_skipped_or_over_stops_none_behind_it(log: Log) -> None:
     await log.append("a", "old")
-    outcomes = await log.store.land([whole("a", "x", skipping=True), whole("b", "x", skipping=True)])
-    assert [outcome.code for outcome in outcomes if isinstance(outcome, Outcome)] == ["exists", "ok"]
+    threads = [whole("a", "x", skipping=True), whole("b", "x", expires_at=THEN), whole("c", "x")]
+    outcomes = await log.store.land(threads)
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, Outcome)] == ["exists", "invalid_ttl", "ok"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from memory_service.errors import Refused
-from memory_service.operations import exporting
+from memory_service.operations import exporting, importing
 from memory_service.operations.lines import MAX_LINE_BYTES, SPAN, last_of
 
 from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
@@ -420,6 +420,19 @@ async def test_what_is_over_is_counted_and_left_out(api: Api, other: Api) -> Non
     assert (report["threads"]["expired"], report["messages"]["expired"], report["messages"]["imported"]) == (1, 2, 1)
     assert await other.contents("t") == ["stays"]
     assert not (await other.facts("u"))["exists"]
+
+
+async def test_what_is_over_only_when_it_lands_is_counted_too(
+    api: Api, other: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "SOON_MS", -(10**15))
+    for thread in "tuv":
+        await api.append(thread, "x")
+    lines = read(await exported(api))[:-1]
+    lines[3]["expires_at"] = "2020-01-01T00:00:00Z"
+    report = await imported(other, sealed(lines))
+    assert (report["threads"]["expired"], report["messages"]["expired"], report["messages"]["imported"]) == (1, 1, 2)
+    assert [item["thread"] for item in (await other.ask("GET", "threads")).json()["items"]] == ["t", "v"]
 
 
 @pytest.mark.parametrize("other", [{"ttl": {"after": "1h", "maxAge": "2h"}}], indirect=True)

@@ -2,6 +2,21 @@
 
 local REPLACING, SKIPPING = 16, 32
 
+-- Adds a message, unless its time is over by now.
+local function take(b, h, tail, kind, tokens, due)
+  if due == 0 or due > now then add(b, h, tail, tokens, band(kind, SYSTEM_DRAFT) ~= 0, due ~= 0 and due or nil) end
+end
+
+-- Adds the messages that came with the thread.
+local function unpack_drafts(b, h, op)
+  local at, tails = op.drafts, op.extra - 1
+  for i = 1, op.count do
+    local kind, tokens, due
+    kind, tokens, due, at = unpack_from('<BI4I8', HEADS, at)
+    take(b, h, ARGV[tails + i], kind, tokens, due)
+  end
+end
+
 -- Adds the messages that came before, in parts, because one call should not carry them all. False when some are missing.
 local function unstage(b, h, given)
   local key, from = T .. K_staged .. given.staged, 0
@@ -9,9 +24,7 @@ local function unstage(b, h, given)
     local part = call('LRANGE', key, from, from + 999)
     for _, item in ipairs(part) do
       local kind, tokens, due, at = unpack_from('<BI4I8', item)
-      if due == 0 or due > now then
-        add(b, h, string.sub(item, at), tokens, band(kind, SYSTEM_DRAFT) ~= 0, due ~= 0 and due or nil)
-      end
+      take(b, h, string.sub(item, at), kind, tokens, due)
     end
     from = from + #part
   until #part < 1000
@@ -67,8 +80,8 @@ local function whole(op, h, dead)
   if h and band(op.flags, REPLACING) == 0 then return outcome(C_exists, 0, h) end
   local new = newborn(op.partition)
   if not dress(new, given) then return outcome(C_invalid_ttl, 0, h) end
-  local b = drafted(op, new)
-  if not b then return outcome(C_invalid_ttl, 0, h) end
+  local b = batch(new)
+  unpack_drafts(b, new, op)
   if given.staged and not unstage(b, new, given) then return outcome(C_busy, 0, h) end
   op.count, op.absent = #b.items + #b.systems, true
   local updated, expires, put_in = new.updated, new.expires, op.count > 0 and put or bare
@@ -86,13 +99,15 @@ local function whole(op, h, dead)
   return outcome(C_ok, flags, new, 1, op.count, op.count - new.n - new.y)
 end
 
--- Threads of an import land in order: behind one that was refused, or failed, none of the same call does.
+-- Threads of an import land in order: behind one that was refused, or failed, none of the same call does. One that is over is
+-- not refused.
 local function import(op, h, dead)
   if mem.halted then return outcome(C_busy, 0, h) end
   mem.halted = true
   local answer = whole(op, h, dead)
   local code = string.byte(answer, 1)
-  mem.halted = code ~= C_ok and not (code == C_exists and band(op.flags, SKIPPING) ~= 0)
+  local passed_over = code == C_invalid_ttl or code == C_exists and band(op.flags, SKIPPING) ~= 0
+  mem.halted = code ~= C_ok and not passed_over
   return answer
 end
 
