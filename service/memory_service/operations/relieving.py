@@ -50,7 +50,9 @@ async def relieved(memory: OpenMemory, thread: str, outcome: Outcome, guard: Gua
     try:
         done = await _flushed(memory, thread, guard.key)
     except (Refused, Unavailable) as error:
-        log.warning("memory %s: a thread is not flushed now: %s", memory.definition.spec.id, error)
+        # Of a thread that many write to, busy comes again and again.
+        level = logging.DEBUG if error.code == "busy" else logging.WARNING
+        log.log(level, "memory %s: a thread is not flushed now: %s", memory.definition.spec.id, error)
         return outcome
     finally:
         memory.relieving.discard(thread)
