@@ -29,6 +29,7 @@ from memory_service.worker.indexer import Indexer
 from memory_service.worker.keeper import Keeper
 from memory_service.worker.reaper import BATCH, Reaper
 
+from bench.redis_append import calibrate
 from tests.contracts.store.servers import Server, binaries, running
 from tests.memory_service.parts import VectorsServer, vectors_server
 from tests.memory_service.rig import Rig, build
@@ -144,11 +145,8 @@ async def points_gone(server: Server, vectors: VectorsServer, points: int, messa
     assert await rig.memory.index.count() == points
     await end(store, threads)
 
-    reaper, indexer = Reaper(subject), Indexer(subject, keeper)
     used, started = spent_by(vectors), time.perf_counter()
-    while await reaper.step():
-        pass
-    await asyncio.gather(*(indexer.drain(partition) for partition in range(PARTITIONS)))
+    await work_off(Reaper(subject), Indexer(subject, keeper))
     seconds, used = time.perf_counter() - started, spent_by(vectors) - used
     assert await rig.memory.index.count() == 0, "no point is left"
     await rig.vector_store.close()
@@ -156,6 +154,22 @@ async def points_gone(server: Server, vectors: VectorsServer, points: int, messa
     rate = points / seconds
     row(f"points of the expired removed, {messages} a thread", f"{rate:,.0f} a second", "10,000", rate >= 10_000)
     row("", f"{points / used:,.0f} a second of memory-vectors' CPU")
+
+
+async def work_off(reaper: Reaper, indexer: Indexer) -> None:
+    """Reap and index beside each other, as a worker does, until both have nothing left."""
+
+    async def reap() -> None:
+        while await reaper.step():
+            pass
+
+    reaping = asyncio.create_task(reap())
+    while True:
+        last = reaping.done()
+        await asyncio.gather(*(indexer.drain(partition) for partition in range(PARTITIONS)))
+        if last:
+            return await reaping
+        await asyncio.sleep(0.002)
 
 
 async def pointed(store: RedisThreadStore, threads: int) -> list[Point]:
@@ -182,7 +196,8 @@ async def acknowledged(rig: Rig) -> None:
 
 
 async def measure(server: Server, vectors: VectorsServer, threads: int, points: int) -> None:
-    """All rows."""
+    """All rows; the first says how busy the machine is."""
+    row("(a bare script: list, trim, expire; a quiet machine: 7 to 8)", f"{await calibrate(server):.1f} us of Redis")
     await reaped(server, "one message", 1, None)
     await reaped(server, "20 messages", 20, None)
     await reaped(server, "one message, owner and title", 1, Settings(owner="ada", title="a title"))
