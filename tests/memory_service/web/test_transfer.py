@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from memory_service.errors import Refused
 from memory_service.operations import exporting, importing
 from memory_service.operations.lines import MAX_LINE_BYTES, SPAN, last_of
+from memory_service.web import openapi
 
 from tests.memory_service.web.harness import Api, Valkey, build, entry, problem
 
@@ -106,6 +108,24 @@ async def test_an_export_is_a_header_threads_with_their_messages_and_a_footer(ap
 
 async def test_an_empty_memory_has_a_header_and_a_footer(api: Api) -> None:
     assert [line["type"] for line in read(await exported(api))] == ["header", "footer"]
+
+
+@pytest.mark.parametrize("api", [WORKING], indirect=True)
+async def test_lines_and_report_are_what_the_document_says(api: Api) -> None:
+    await api.ask("PUT", "threads/t/working-memory", {"content": "<u/>"})
+    await api.ask("POST", "threads/t/messages", {"messages": [{"content": "x", "expires_at": FUTURE}]})
+    document = openapi.document()
+
+    def validator(name: str, kind: str) -> Any:
+        good = document["paths"][f"/v1/memories/{{memory}}/{name}"]["post"]["responses"]["200"]
+        return Draft202012Validator(good["content"][kind]["schema"] | {"components": document["components"]})
+
+    export = await exported(api)
+    lines = validator("export", "application/x-ndjson")
+    for line in read(export):
+        lines.validate(line)
+    assert not lines.is_valid(read(export)[1] | {"thread": "a/b"})
+    validator("import", "application/json").validate(await imported(api, export, mode="replace"))
 
 
 async def test_numbers_rise_and_the_last_line_of_a_thread_has_the_last_of_its_span(api: Api) -> None:
