@@ -653,3 +653,14 @@ async def test_an_import_that_was_refused_may_be_sent_again_under_its_key(api: A
     problem(await under(other, body[:-10]), 400, "invalid_import")
     await other.ask("DELETE", "threads/t")
     assert (await under(other, body)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("line", "path"), [(b"null", "line:2"), (b"[]", "line:2"), (b"{}", "line:2/type"), (b'{"type": []}', "line:2/type")]
+)
+async def test_a_line_that_is_no_object_of_a_known_type_is_named(api: Api, other: Api, line: bytes, path: str) -> None:
+    header = (await exported(api)).splitlines()[0]
+
+    document = await refused(other, header + b"\n" + line + b"\n")
+
+    assert [fault["path"] for fault in document["errors"]] == [path]

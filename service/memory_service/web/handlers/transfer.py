@@ -121,7 +121,9 @@ def read_line(number: int, raw: bytes) -> lines.AnyLine:
         value = parse(raw)
     except Refused as refusal:
         raise _damaged(number, list(refusal.faults)) from None
-    kind = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        raise _damaged(number, [Fault("", "", "must be an object")])
+    kind = value.get("type")
     struct = lines.LINES.get(kind) if isinstance(kind, str) else None
     if struct is None:
         raise _damaged(number, [Fault("/type", "", f"must be one of {', '.join(lines.LINES)}")])
