@@ -547,7 +547,7 @@ async def test_a_store_that_goes_away_ends_an_import_with_what_came_in(
 DAMAGES: dict[str, Any] = {
     "no JSON": (lambda lines: [*lines[:2], b"{", *lines[3:]], 3, "line:3"),
     "an empty line": (lambda lines: [*lines[:2], b"", *lines[2:]], 3, "line:3"),
-    "a list": (lambda lines: [*lines[:2], b"[]", *lines[3:]], 3, "line:3/type"),
+    "a list": (lambda lines: [*lines[:2], b"[]", *lines[3:]], 3, "line:3"),
     "another type": (lambda lines: [lines[0], b'{"type":"x","seq":1}', *lines[1:]], 2, "line:2/type"),
     "an unknown field": (lambda lines: [lines[0], lines[1][:-1] + b',"x":1}', *lines[2:]], 2, "line:2/x"),
     "a key said twice": (lambda lines: [lines[0], lines[1][:-1] + b',"thread":"t"}', *lines[2:]], 2, "line:2"),
