@@ -16,6 +16,9 @@ settings.load_profile("any-machine")
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[controlplane.Handle]:
-    """An empty Kubernetes API with controllers, started by the first test that needs it, and no node. Tests make namespaces of their own in it."""
+    """An empty Kubernetes API with controllers and no node, started by the first test that needs it.
+
+    Tests make namespaces of their own in it.
+    """
     with controlplane.start() as plane:
         yield plane
