@@ -105,13 +105,27 @@ local function judge_all(found)
   plain_threads, plain_messages, plain_tokens, plain_bytes = 0, 0, 0, 0
 end
 
+-- Takes births off the list of threads by creation. Deleting one walks its part of the list, so the oldest, which mostly
+-- expire together, are cut off in one go.
+local function unlist()
+  local listed, rest, last = {}, {}, nil
+  for _, birth in ipairs(births) do listed[birth] = true end
+  for _, entry in ipairs(call('XRANGE', T .. K_created, '-', '+', 'COUNT', #births)) do
+    if not listed[entry[1]] then break end
+    last, listed[entry[1]] = entry[1], nil
+  end
+  if last then call('XTRIM', T .. K_created, 'MINID', '=', (string.gsub(last, '0$', '1'))) end
+  for birth in pairs(listed) do rest[#rest + 1] = birth end
+  in_pieces('XDEL', T .. K_created, rest)
+end
+
 -- Removals first: a full Redis takes what follows one.
 local function clear_away()
   in_pieces('UNLINK', nil, keys)
   in_pieces('ZREM', T .. K_expiries, gone)
   in_pieces('ZREM', T .. K_ids, gone)
   in_pieces('ZREM', T .. K_message_expiries, with_dues)
-  in_pieces('XDEL', T .. K_created, births)
+  if #births > 0 then unlist() end
   in_pieces('ZADD', T .. K_expiries, rescored)
   keys, gone, births, with_dues, rescored = {}, {}, {}, {}, {}
 end
