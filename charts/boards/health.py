@@ -215,6 +215,18 @@ CONTENTS = Row(
             Unit.COUNT,
             per_memory("memory_orphan_vectors"),
         ),
+        Panel(
+            "Missing vectors",
+            "Messages without a vector, found by the auditor's last pass, which had them made.",
+            Unit.COUNT,
+            per_memory("memory_missing_vectors"),
+        ),
+        Panel(
+            "Open circuits",
+            "Parts that are not even asked, for they were silent too often: open (1), trying again (0.5), closed (0).",
+            Unit.NUMBER,
+            (Query(gauge("memory_circuit_state", "component"), ONE + " {{component}}"),),
+        ),
     ),
 )
 
