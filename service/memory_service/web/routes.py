@@ -50,7 +50,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{M}/stats", "stats", "A memory in numbers", memories.stats, results.StatsAnswer,
           query=requests.StatsQuery, codes=("invalid_cursor",)),
     Route("GET", f"{M}/threads", "list_threads", "Threads of a memory", threads.listed, results.ThreadsPage,
-          query=requests.ThreadsQuery, codes=("invalid_cursor", "gone")),
+          query=requests.ThreadsQuery, codes=("invalid_owner", "invalid_cursor", "gone")),
     Route("PUT", T, "put_thread", "Replace a thread's settings", threads.put, results.Configured,
           query=requests.DryRunQuery, body=Body((requests.ThreadSettings,)), guarded=True, codes=("invalid_ttl",
           "invalid_owner", "settings_conflict", "quota_exceeded")),
