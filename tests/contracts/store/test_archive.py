@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -228,3 +229,14 @@ async def test_a_thread_that_is_skipped_or_over_stops_none_behind_it(log: Log) -
     threads = [whole("a", "x", skipping=True), whole("b", "x", expires_at=THEN), whole("c", "x")]
     outcomes = await log.store.land(threads)
     assert [outcome.code for outcome in outcomes if isinstance(outcome, Outcome)] == ["exists", "invalid_ttl", "ok"]
+
+
+async def test_a_pinned_thread_is_taken_with_the_messages_that_the_pin_keeps(log: Log) -> None:
+    await log.append("t", "a", draft("kept", ttl_ms=20))
+    await log.store.mutate(SetTtl("t", pinned=True))
+    await asyncio.sleep(0.04)
+
+    found = await taken(log, "t")
+
+    assert found.messages is not None and texts(found.messages) == ["a", "kept"]
+    assert found.facts.messages == 2 and list(found.expiries) == [2]

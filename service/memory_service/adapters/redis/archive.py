@@ -44,7 +44,8 @@ class Archive:
             return None
         settings, document, *content = rest
         facts = facts_of(thread, header, settings, now, OWN)
-        messages, expiries, damaged = _living(content, now) if content else (None, {}, 0)
+        over = 0 if header.pinned else now  # while a thread is pinned none of its messages expires
+        messages, expiries, damaged = _living(content, over) if content else (None, {}, 0)
         return Snapshot(
             facts=facts,
             ttl_ms=header.ttl if header.own_ttl else None,
@@ -81,8 +82,8 @@ class Archive:
         return held
 
 
-def _living(content: Sequence[Any], now: int) -> tuple[list[bytes], dict[int, int], int]:
-    """Messages in order of seq without those whose time is over, the expiries of the others, and damaged entries."""
+def _living(content: Sequence[Any], over: int) -> tuple[list[bytes], dict[int, int], int]:
+    """Messages in order of seq without those whose time was `over`, the expiries of the others, and damaged entries."""
     log, system, flat = content
     expiries = {int(seq): int(float(at)) for seq, at in zip(flat[::2], flat[1::2], strict=True)}
     entries = log + system
@@ -91,8 +92,8 @@ def _living(content: Sequence[Any], now: int) -> tuple[list[bytes], dict[int, in
     if system:
         messages.sort(key=_seq)
     if expiries:
-        messages = [message for message in messages if expiries.get(_seq(message), now + 1) > now]
-    return messages, {seq: at for seq, at in expiries.items() if at > now}, damaged
+        messages = [message for message in messages if expiries.get(_seq(message), over + 1) > over]
+    return messages, {seq: at for seq, at in expiries.items() if at > over}, damaged
 
 
 def _document(fields: Sequence[bytes | None] | None) -> WorkingDocument:
