@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.timeout(0)
 def test_whatever_memory_is_declared_nothing_breaks(server: Valkey, tmp_path: Path) -> None:
-    @run(12, share=0.1)
+    @run(6, share=0.1)
     @given(ANY_SPEC)
     def declare(spec: dict[str, Any]) -> None:
         file = tmp_path / "declared.json"
@@ -79,7 +79,7 @@ async def ask(api: Api, method: str, path: str, body: Any) -> None:
 
 @pytest.mark.timeout(0)
 def test_whatever_is_in_a_file_is_read_or_a_fault(tmp_path: Path) -> None:
-    @run(60, share=1)
+    @run(60)
     @given(st.binary(max_size=40) | st.text(alphabet="{}[]:&*!?|>-,'\"#%@ \nab1.~<=", max_size=40).map(str.encode))
     def load(data: bytes) -> None:
         for name in ("a.yaml", "a.json"):

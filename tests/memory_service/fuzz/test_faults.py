@@ -59,7 +59,7 @@ def test_every_fault_is_listed_with_its_path(the_world: World, route: Route) -> 
 
     twice = ((b"authorization", b"x"),) * 2
 
-    @run(12, share=0.2)
+    @run(6, share=0.2)
     @given(st.data())
     def ask(data: st.DataObject) -> None:
         body = data.draw(bodies.filter(leaves))

@@ -27,7 +27,7 @@ def test_whatever_was_asked_counters_lists_and_contents_agree(the_world: World) 
     changes = [route for route in kept if route.method != "GET"]
     requests = st.sampled_from([*changes, *kept]).flatmap(asker.requests)
 
-    @run(40, share=1)
+    @run(25)
     @given(st.lists(requests, min_size=2, max_size=8))
     def travel(journey: list[Any]) -> None:
         before = the_world.seeded

@@ -20,7 +20,7 @@ from tests.memory_service.fuzz.world import World
 
 DOCUMENT: Final = openapi.document()
 JUDGE: Final = Judge.of(openapi.document())
-STEP: Final = 1 if budget.EXAMPLES else 13
+STEP: Final = 1 if budget.EXAMPLES else 23
 """Every how manyth case is tried."""
 ODD: Final = [each.text if isinstance(each, Raw) else str(each) for each in (*oddities.TEXTS, *oddities.NUMBERS)]
 TIMES: Final = [str(each) for each in (*oddities.MOMENTS, *oddities.DURATIONS) if not isinstance(each, Raw)]

@@ -18,7 +18,7 @@ from tests.memory_service.fuzz.world import World
 
 DOCUMENT: Final = openapi.document()
 JUDGE: Final = Judge.of(openapi.document())
-STEP: Final = 1 if budget.EXAMPLES else 67
+STEP: Final = 1 if budget.EXAMPLES else 131
 """Every how manyth case is tried."""
 ODD: Final = [
     *oddities.TEXTS, *oddities.NUMBERS, *oddities.MOMENTS, *oddities.DURATIONS, None, [], {}, [[]], [{}], {"": 1},

@@ -67,7 +67,7 @@ async def filled(make_rig: Any) -> Rig:
 
 
 @pytest.mark.timeout(0)
-@run(60, share=1)
+@run(40)
 @given(raw=wanted, query=questions, mode=st.sampled_from(["dense", "hybrid", "keyword"]))
 async def test_a_recall_finds_what_its_filter_says_and_nothing_else(
     filled: Rig, raw: dict[str, Any], query: str, mode: Any
@@ -92,7 +92,7 @@ def passes(chosen: Any, number: int) -> bool:
 
 
 @pytest.mark.timeout(0)
-@run(40, share=1)
+@run(25)
 @given(query=oddities.texts.filter(lambda text: text.encode(errors="ignore").decode() == text), most=st.integers(1, 50))
 async def test_any_question_is_answered(filled: Rig, query: str, most: int) -> None:
     answer = await recall(filled.memory, RecallRequest(f"x{query}", most, "memory", owner="*"))

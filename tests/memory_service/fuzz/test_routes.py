@@ -35,7 +35,7 @@ def test_whatever_is_asked_the_answer_is_documented_and_a_refusal_writes_nothing
 ) -> None:
     requests = asker.requests(route)
 
-    @run(25)
+    @run(12)
     @given(st.data())
     def ask(data: st.DataObject) -> None:
         request = data.draw(requests)

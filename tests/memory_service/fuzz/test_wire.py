@@ -101,7 +101,7 @@ def heads(draw: st.DrawFn) -> bytes:
 
 @pytest.mark.timeout(0)
 def test_whatever_reaches_the_socket_is_answered_in_http_and_the_server_goes_on(port: int) -> None:
-    @run(150, share=1)
+    @run(80)
     @given(heads() | st.binary(max_size=60) | st.binary(max_size=10).map(lambda noise: GOOD[:20] + noise + GOOD[20:]))
     def ask(data: bytes) -> None:
         answered = exchange(port, data)
