@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from e2e.kube import Client, kubectl
+from e2e.kube import Client, apply, kubectl, memory, wait_ready
 
 OPERATOR = "memory-system"
 _numbers = itertools.count(1)
@@ -35,9 +35,9 @@ def platform() -> str:
     return OPERATOR
 
 
-@pytest.fixture
-def tenants() -> Iterator[Callable[[], str]]:
-    """A factory of fresh namespaces under the restricted Pod Security Standard; all go when the test ends."""
+@contextlib.contextmanager
+def namespaces() -> Iterator[Callable[[], str]]:
+    """A factory of fresh namespaces under the restricted Pod Security Standard; all go at the end."""
     made: list[str] = []
 
     def make() -> str:
@@ -52,6 +52,23 @@ def tenants() -> Iterator[Callable[[], str]]:
         with contextlib.suppress(AssertionError):
             kubectl("delete", "memories", "--all", "-n", name, "--wait=false")
         kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def tenants() -> Iterator[Callable[[], str]]:
+    """A factory of fresh namespaces of one test."""
+    with namespaces() as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def standing() -> Iterator[str]:
+    """A namespace whose Memory `support` is Ready, for tests that only look."""
+    with namespaces() as make:
+        name = make()
+        apply(memory("support"), namespace=name)
+        wait_ready("support", name)
+        yield name
 
 
 @pytest.fixture

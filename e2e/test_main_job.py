@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable
 from functools import partial
 
+import pytest
+
 from e2e.kube import Client, append, apply, get, history, items, kubectl, memory, recalled, secret, until, wait_ready
 
 
@@ -27,6 +29,7 @@ def test_an_applied_memory_is_ready_then_written_read_and_recalled(tenant: str, 
         )
 
 
+@pytest.mark.alone
 def test_a_memory_is_ready_soon_after_it_is_applied(
     tenants: Callable[[], str], record_property: Callable[..., None]
 ) -> None:
@@ -43,24 +46,18 @@ def test_a_memory_is_ready_soon_after_it_is_applied(
     assert median <= 30
 
 
-def test_status_says_where_the_service_is_and_which_secret_opens_it(tenant: str) -> None:
-    apply(memory("support"), namespace=tenant)
-    wait_ready("support", tenant)
+def test_status_says_where_the_service_is_and_which_secret_opens_it(standing: str) -> None:
+    status = get("memory", "support", standing)["status"]
+    connection = secret(status["binding"]["name"], standing)
 
-    status = get("memory", "support", tenant)["status"]
-    connection = secret(status["binding"]["name"], tenant)
-
-    assert connection["uri"] == f"http://memory.{tenant}.svc:8080"
+    assert connection["uri"] == f"http://memory.{standing}.svc:8080"
     assert status["endpoint"] == f"{connection['uri']}/v1/memories/support"
     assert set(connection) == {"type", "host", "port", "uri", "api-key"}
     assert status["resolved"]["embedder"]
 
 
-def test_kubectl_get_mem_reads_well(tenant: str) -> None:
-    apply(memory("support"), namespace=tenant)
-    wait_ready("support", tenant)
-
-    header, row = kubectl("get", "mem", "-n", tenant).splitlines()
+def test_kubectl_get_mem_reads_well(standing: str) -> None:
+    header, row = kubectl("get", "mem", "-n", standing).splitlines()
 
     assert header.split() == ["NAME", "READY", "REASON", "STORAGE", "VECTOR", "AGE"]
     assert row.split()[:2] == ["support", "True"]
@@ -113,11 +110,8 @@ def has_ready_replicas(namespace: str, wanted: int) -> bool:
     return bool(get("deployment", "memory", namespace)["status"].get("readyReplicas") == wanted)
 
 
-def test_every_pod_meets_the_restricted_profile_and_has_requests_and_limits(tenant: str) -> None:
-    apply(memory("support"), namespace=tenant)
-    wait_ready("support", tenant)
-
-    for pod in items("pods", tenant):
+def test_every_pod_meets_the_restricted_profile_and_has_requests_and_limits(standing: str) -> None:
+    for pod in items("pods", standing):
         for container in pod["spec"]["containers"]:
             assert set(container["resources"]) >= {"requests", "limits"}, container["name"]
             assert container["securityContext"]["readOnlyRootFilesystem"], container["name"]

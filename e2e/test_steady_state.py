@@ -63,6 +63,7 @@ def operator_deployment(platform: str) -> str:
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_twenty_memories_under_traffic_cost_the_api_server_no_write(tenants: Callable[[], str], platform: str) -> None:
     namespaces = tenants(), tenants()
@@ -88,6 +89,7 @@ def test_twenty_memories_under_traffic_cost_the_api_server_no_write(tenants: Cal
     assert [versions(namespace) for namespace in namespaces] == before
 
 
+@pytest.mark.alone
 def test_a_restarted_operator_writes_nothing_to_unchanged_objects(tenant: str, platform: str) -> None:
     apply(memory("support"), namespace=tenant)
     wait_ready("support", tenant)
