@@ -19,7 +19,7 @@ from tests.memory_service.fuzz.oddities import TEXTS, write
 from tests.memory_service.fuzz.shapes import MESSAGE_IDS, OWNERS, THREADS, Known, Shapes, spoilt
 
 Header = tuple[bytes, bytes]
-MEMORIES: Final = ("support", "tight", "owned", "plain")
+MEMORIES: Final = ("support", "tight", "owned", "plain", "sliding", "flushed")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ def the_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The application, seeded."""
     valkey = Valkey(tmp_path_factory.mktemp("valkey"))
     valkey.start()
-    with world(valkey) as made:
-        yield made
-    valkey.stop()
+    try:
+        with world(valkey) as made:
+            yield made
+    finally:
+        valkey.stop()

@@ -15,7 +15,7 @@ from memory_service.web.problems import STATUS_OF
 from memory_service.web.streaming import NDJSON
 
 from tests.memory_service.fuzz.asking import Request
-from tests.memory_service.fuzz.world import Answer, Look
+from tests.memory_service.fuzz.world import RENEWED, Answer, Look
 
 RECORDED: Final = {"settings_conflict", "not_empty", "system_cap", "token_limit", "thread_full"}
 """Refusals that an Idempotency-Key remembers, which is a write of its own."""
@@ -147,7 +147,7 @@ def writes(request: Request, answer: Answer, document: Any) -> bool:
         return True  # whole threads before a damaged line stay
     if answer.status >= 400 or (isinstance(document, dict) and document.get("dry_run") is True):
         return False
-    return request.route.method != "GET" or request.memory == "support"
+    return request.route.method != "GET" or request.memory in RENEWED
 
 
 def _counted(imported: Mapping[str, Any]) -> bool:

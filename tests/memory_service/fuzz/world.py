@@ -41,8 +41,12 @@ OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
         "ttl": {"after": "30d", "required": True},
     },
     "plain": {},
+    "sliding": {"window": {"messages": 4, "tokens": 200}, "semanticRecall": {"enabled": False}},
+    "flushed": {"flushing": {"type": "lru", "maxMessages": 6, "threshold": 0.5}, "ttl": {"after": "30d"}},
 }
-"""The four memories: everything on, tight limits, one document an owner with privacy, and no options at all."""
+"""Everything on; tight limits; one document an owner, with privacy; no options at all; a window; flushing by itself."""
+RENEWED: Final = ("support", "flushed")
+"""Memories where reading writes: it renews the time of a thread, or notes what was read."""
 
 _LOOK: Final = """
 local found = {}
@@ -139,6 +143,7 @@ async def _built(url: str) -> Api:
 async def _seed(api: Api, memory: str) -> Known:
     """Fill a memory; what there is to refer to."""
     base = f"/v1/memories/{memory}"
+    window = {} if "flushing" in OPTIONS[memory] else {"max_messages": 2}
     said = [
         {"content": "hi", "metadata": {"topic": "billing"}},
         {"content": "yes", "role": "assistant"},
@@ -146,7 +151,7 @@ async def _seed(api: Api, memory: str) -> Known:
     ]
     answers = [
         await api.ask("POST", f"{base}/threads/t/messages", {"messages": said}, headers={"Idempotency-Key": "seeded"}),
-        await api.ask("PUT", f"{base}/threads/u", {"owner": "ada", "title": "U", "pinned": True, "max_messages": 2}),
+        await api.ask("PUT", f"{base}/threads/u", {"owner": "ada", "title": "U", "pinned": True} | window),
         await api.ask("POST", f"{base}/threads/u/messages", {"messages": said[:2]}),
         await api.ask("POST", f"{base}/threads/b/messages", "to be cleared"),
         await api.ask("POST", f"{base}/threads/full/messages", {"messages": [{"content": "m"}] * 6}),
