@@ -124,7 +124,7 @@ def statuses(answered: bytes) -> list[int]:
             answered = rest
             continue
         length = re.search(rb"(?i)content-length: ([0-9]+)", head)
-        size = int(length[1]) if length else 0
+        size = int(length[1]) if length and not rest.startswith(b"HTTP/1.1 ") else 0  # HEAD says a length, and no body
         found.append(status)
         if status >= 400 and len(rest) >= size > 0:
             document = json.loads(rest[:size])
