@@ -53,13 +53,14 @@ PAGE: Final = b"""<!doctype html>
       table.append(row);
     }
     details.append(table);
-    const body = operation.requestBody?.content["application/json"].schema;
-    if (body) details.append(make("h4", "Body"), make("pre", describe(api, body)));
-    for (const [status, answer] of Object.entries(operation.responses)) {
-      const schema = answer.content?.["application/json"]?.schema;
-      details.append(make("h4", status + " " + answer.description));
-      if (schema) details.append(make("pre", describe(api, schema)));
-    }
+    const contents = (title, part) => {
+      details.append(make("h4", title));
+      for (const [type, {schema}] of Object.entries(part.content ?? {}))
+        if (type !== "application/problem+json") details.append(make("p", type), make("pre", describe(api, schema)));
+    };
+    if (operation.requestBody) contents("Body", operation.requestBody);
+    for (const [status, answer] of Object.entries(operation.responses))
+      contents(status + " " + answer.description, answer);
     return details;
   };
   fetch("/openapi.json").then(answer => answer.json()).then(api => {
@@ -69,7 +70,7 @@ PAGE: Final = b"""<!doctype html>
       for (const [method, operation] of Object.entries(methods))
         (groups[operation.tags[0]] ??= []).push(show(api, path, method, operation));
     for (const [tag, items] of Object.entries(groups)) main.append(make("h2", tag), ...items);
-  });
+  }).catch(fault => { document.querySelector("main").textContent = "This page cannot show openapi.json: " + fault; });
 </script>
 </html>
 """
