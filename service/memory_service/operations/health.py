@@ -22,8 +22,6 @@ PROBE_SECONDS: Final = 2.0
 
 COMPONENTS: Final = ("storage", "vector", "embedder", "index")
 
-_WORSE: Final[Mapping[str, int]] = {"ok": 0, "degraded": 1, "failed": 2}
-
 
 @dataclass(frozen=True, slots=True)
 class Health:

@@ -32,7 +32,7 @@ from memory_service.operations.lines import (
     wrong,
 )
 from memory_service.operations.messages import NewMessage, received
-from memory_service.operations.threads import check_metadata, check_window
+from memory_service.operations.threads import check_window, redacted
 from memory_service.operations.working_memory import Place
 
 if TYPE_CHECKING:
@@ -161,11 +161,12 @@ class Importer:
 
     def _drafts(self, thread: Arriving) -> tuple[Draft, ...]:
         """What is held of the thread, checked and redacted. Raises Refused with the numbers of the lines."""
-        soon = self._memory.clock.now_ms() + SOON_MS
+        pinned = thread.line.settings.pinned
+        soon = 0 if pinned else self._memory.clock.now_ms() + SOON_MS
         held = [pair for pair in zip(thread.pending, thread.numbers, strict=True) if not _ends_by(pair[0], soon)]
         thread.expired += len(thread.pending) - len(held)
         try:
-            new = received(self._memory, [message for message, _ in held])
+            new = received(self._memory, [message for message, _ in held], pinned=pinned)
         except Refused as refusal:
             raise at_lines(refusal, [number for _, number in held]) from None
         thread.redacted += new.desk.redacted
@@ -206,7 +207,7 @@ class Importer:
     async def _mutation(self, thread: Arriving) -> Import:
         line, memory = thread.line, self._memory
         desk = privacy.desk(memory)
-        settings = desk.settings(_settings(memory, line.settings))
+        settings = redacted(memory, desk, _settings(memory, line.settings), "/settings")
         document = self._thread_document(thread, desk)
         if thread.staged:
             await self._stage(thread)
@@ -274,7 +275,6 @@ def _ends_by(message: NewMessage, soon: int) -> bool:
 
 def _settings(memory: OpenMemory, said: lines.ThreadLineSettings) -> Settings:
     """A line's settings, every one of them said. Raises Refused where the memory does not take them."""
-    check_metadata(memory, said.metadata, "/settings/metadata")
     settings = Settings(
         type=said.type,
         owner=said.owner,

@@ -21,7 +21,7 @@ from memory_service.model.archive import OwnerDocument, Snapshot
 from memory_service.model.facts import WorkingDocument
 from memory_service.model.values import Role, ThreadType
 from memory_service.operations import moments
-from memory_service.operations.words import Duration, Expiry, Moment, OwnerId, ThreadId
+from memory_service.operations.words import TITLE_CHARACTERS, Duration, Expiry, Moment, OwnerId, ThreadId
 
 VERSION: Final = 1
 """Of the format. A reader refuses a later one."""
@@ -62,7 +62,7 @@ class ThreadLineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     type: ThreadType = "CHAT"
     owner: OwnerId | None = None
-    title: Annotated[str, Meta(max_length=1024)] | None = None
+    title: Annotated[str, Meta(max_length=TITLE_CHARACTERS)] | None = None
     max_messages: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     ttl: Duration | UnsetType = UNSET
     pinned: bool = False

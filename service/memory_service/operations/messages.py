@@ -54,10 +54,16 @@ class Received:
 
 
 def received(
-    memory: OpenMemory, messages: Sequence[NewMessage], path: str = "/messages", *, one: bool = False
+    memory: OpenMemory,
+    messages: Sequence[NewMessage],
+    path: str = "/messages",
+    *,
+    one: bool = False,
+    pinned: bool = False,
 ) -> Received:
     """The messages, redacted and checked. `path` is the JSON Pointer of their list, or of the `one` message.
 
+    With `pinned` an expiry may be over: they are of a thread whose pin keeps them all the same.
     Messages of excluded roles are checked like the others, then left out. Raises Refused with every fault of every
     message: `invalid_message`, `invalid_ttl`, `message_too_large`, `request_too_large`.
     """
@@ -66,6 +72,7 @@ def received(
         raise Refused("request_too_large", f"the request {text}", [Fault(path, "request_too_large", text)])
     desk = privacy.desk(memory)
     now, faults = memory.clock.now_ms(), []
+    over = 0 if pinned else now
     limits = memory.definition.spec.options.limits
     out: list[Draft] = []
     excluded: list[str] = []
@@ -74,7 +81,7 @@ def received(
         out_of_here = desk.excludes(sent.role)
         message = sent if desk.redactor is None or out_of_here else desk.message(sent, place)
         draft = _draft(message, now, memory.counter.count)
-        faults += _faults(message, draft, place, limits.message_bytes, limits.metadata_keys, now)
+        faults += _faults(message, draft, place, limits.message_bytes, limits.metadata_keys, over)
         if out_of_here:
             excluded.append(sent.role)
         else:
@@ -110,7 +117,7 @@ def _draft(message: NewMessage, now: int, count: Callable[[str], int]) -> Draft:
     return Draft(message.role, text + b"}", count(message.content), ttl, expiry)
 
 
-def _faults(message: NewMessage, draft: Draft, path: str, most_bytes: int, most_keys: int, now: int) -> list[Fault]:
+def _faults(message: NewMessage, draft: Draft, path: str, most_bytes: int, most_keys: int, over: int) -> list[Fault]:
     """What this memory's limits say against a message; the cheap, common case allocates nothing else."""
     faults = []
     if len(draft.tail) > most_bytes:
@@ -123,7 +130,7 @@ def _faults(message: NewMessage, draft: Draft, path: str, most_bytes: int, most_
         faults.append(Fault(f"{path}/metadata", "invalid_message", remedy))
     if message.ttl is not UNSET and message.expires_at is not UNSET:
         faults.append(Fault(f"{path}/expires_at", "invalid_ttl", "excludes ttl; send one of the two"))
-    if message.expires_at is not UNSET and message.expires_at <= now:
+    if message.expires_at is not UNSET and message.expires_at <= over:
         faults.append(Fault(f"{path}/expires_at", "invalid_ttl", "lies in the past"))
     return faults
 

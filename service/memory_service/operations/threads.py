@@ -14,6 +14,7 @@ from memory_service.model.values import Guard, Settings
 from memory_service.operations import privacy
 from memory_service.operations.messages import count_keys
 from memory_service.operations.outcomes import settle
+from memory_service.operations.words import TITLE_CHARACTERS
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -51,14 +52,28 @@ async def configure(
 ) -> Outcome:
     """Replace (PUT), merge (PATCH) or insist on (create) a thread's settings; the thread is created when absent.
 
-    Raises `invalid_field` at `window` for a window of its own in a memory that flushes.
+    Raises `invalid_field` at `window` for a window of its own in a memory that flushes, and what `redacted` raises.
     """
     check_window(memory, settings, window)
     if settings.ttl_ms in (0, None):
         _check_required(memory)
     desk = privacy.desk(memory)
-    change = Configure(thread, desk.settings(settings), mode, guard)
+    change = Configure(thread, redacted(memory, desk, settings), mode, guard)
     return desk.cleaned(settle(await memory.store.mutate(change)), guard)
+
+
+def redacted(memory: OpenMemory, desk: privacy.Desk, settings: Settings, path: str = "") -> Settings:
+    """A thread's settings as they are stored, in which a match may have become longer. `path` is where they stand.
+
+    Raises `invalid_field` for a title, and `invalid_message` or `message_too_large` for metadata, beyond the limits.
+    """
+    settings = desk.settings(settings)
+    if isinstance(settings.metadata, dict):
+        _check_metadata(memory, settings.metadata, f"{path}/metadata")
+    if isinstance(settings.title, str) and len(settings.title) > TITLE_CHARACTERS:
+        text = f"has {len(settings.title)} characters as redacted; a title has at most {TITLE_CHARACTERS}"
+        raise Refused("invalid_field", f"the title {text}", [Fault(f"{path}/title", "invalid_field", text)])
+    return settings
 
 
 def _check_required(memory: OpenMemory) -> None:
@@ -76,7 +91,7 @@ def check_window(memory: OpenMemory, settings: Settings, path: str) -> None:
         raise Refused("invalid_field", f"{path} {text}", [Fault(path, "invalid_field", text)])
 
 
-def check_metadata(memory: OpenMemory, metadata: dict[str, Any], path: str = "/metadata") -> None:
+def _check_metadata(memory: OpenMemory, metadata: dict[str, Any], path: str) -> None:
     """Raises Refused where a thread's metadata exceeds the memory's limits."""
     limits = memory.definition.spec.options.limits
     if (keys := count_keys(metadata)) > limits.metadata_keys:

@@ -19,6 +19,8 @@ from memory_service.operations import moments
 THREAD_PATTERN: Final = r"^(?!__)(?!\.+$)[A-Za-z0-9_:\-@.]{1,255}(?<!__)$"
 OWNER_PATTERN: Final = r"^[A-Za-z0-9_:\-@.|+=~]{1,255}$"
 MESSAGE_ID_PATTERN: Final = r"^[1-9][0-9]{0,14}-[1-9][0-9]{0,9}$"
+TITLE_CHARACTERS: Final = 1024
+"""Of a thread's title, at most, before and after redaction."""
 MEMORY_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
 
 

@@ -14,6 +14,7 @@ from memory_service.model.values import Role, Strategy, ThreadType
 from memory_service.operations.lines import Seq
 from memory_service.operations.messages import MAX_BATCH, NewMessage
 from memory_service.operations.words import (
+    TITLE_CHARACTERS,
     AnyOwner,
     Duration,
     Expiry,
@@ -149,7 +150,7 @@ class ThreadSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     type: ThreadType | UnsetType = UNSET
     owner: OwnerId | UnsetType = UNSET
-    title: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
+    title: Annotated[str, Meta(max_length=TITLE_CHARACTERS)] | UnsetType | None = UNSET
     max_messages: Window | UnsetType | None = UNSET
     ttl: Duration | UnsetType | None = UNSET
     pinned: bool | UnsetType = UNSET

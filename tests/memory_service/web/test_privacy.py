@@ -265,6 +265,22 @@ META = st.recursive(
 )
 
 
+@pytest.mark.parametrize("api", [{"privacy": {"redact": ["[0-9]+"]}}], indirect=True)
+@pytest.mark.parametrize(
+    ("body", "status", "code", "path"),
+    [
+        ({"title": "1a" * 500}, 400, "invalid_field", "/title"),
+        ({"metadata": {"k": "1a" * 8_000}}, 413, "message_too_large", "/metadata"),
+    ],
+)
+async def test_settings_keep_to_their_limits_after_redaction_too(
+    api: Api, body: dict[str, Any], status: int, code: str, path: str
+) -> None:
+    refused = problem(await api.ask("PUT", "threads/t", body), status, code)
+    assert [fault["path"] for fault in refused["errors"]] == [path]
+    assert (await api.facts("t"))["exists"] is False
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=TEXT, metadata=st.dictionaries(TEXT, META, max_size=3))
 async def test_no_match_survives_in_what_is_read_back(api: Api, content: str, metadata: dict[str, Any]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from memory_service.errors import Refused
-from memory_service.operations import exporting, importing
+from memory_service.operations import exporting, importing, moments
 from memory_service.operations.lines import MAX_LINE_BYTES, SPAN, last_of
 from memory_service.web import openapi
 
@@ -336,6 +337,24 @@ async def test_what_goes_out_comes_in_the_same(api: Api, other: Api) -> None:
         line["settings"] for line in two if "settings" in line
     ]
     assert [line.get("expires_at") for line in one] == [line.get("expires_at") for line in two]
+
+
+@pytest.mark.parametrize("part", [1, importing.PART_MESSAGES], ids=["in parts", "in one go"])
+async def test_what_a_pin_keeps_comes_in_with_its_thread_and_goes_when_that_is_unpinned(
+    api: Api, other: Api, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    monkeypatch.setattr(importing, "PART_MESSAGES", part)
+    soon = {"content": "kept", "expires_at": moments.render(time.time_ns() // 1_000_000 + 100)}
+    await api.ask("POST", "threads/t/messages", {"messages": [soon, {"content": "stays"}]})
+    await api.ask("PUT", "threads/t", {"pinned": True})
+    await asyncio.sleep(0.15)
+
+    report = await imported(other, await exported(api))
+
+    assert (report["messages"]["imported"], report["messages"]["expired"]) == (2, 0)
+    assert await everything(other) == await everything(api)
+    await other.ask("PATCH", "threads/t", {"pinned": False})
+    assert (await other.facts("t"))["messages"] == 1
 
 
 @pytest.mark.parametrize("api", [OWNED], indirect=True)

@@ -24,7 +24,6 @@ from memory_service.policies.retention import Policy
 STEP: Final = 200
 OWNED: Final = 2_000
 """Threads of an owner that one command asks for."""
-_NEVER: Final = "9000000000000000"
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):

@@ -79,10 +79,8 @@ async def _configure(call: Call, mode: Literal["replace", "merge"]) -> Reply:
 
 
 def settings(call: Call) -> Settings:
-    """The settings of a body. Raises Refused `invalid_message` where metadata exceeds the memory's limits."""
+    """The settings of a body."""
     body: requests.ThreadSettings = call.body
-    if isinstance(body.metadata, dict):
-        threads.check_metadata(call.opened, body.metadata)
     return Settings(
         type=_kept(body.type),
         owner=_kept(body.owner),

@@ -2,9 +2,10 @@
 
 local REPLACING, SKIPPING = 16, 32
 
--- Adds a message, unless its time is over by now.
+-- Adds a message, unless its time is over by now and no pin keeps it.
 local function take(b, h, tail, kind, tokens, due)
-  if due == 0 or due > now then add(b, h, tail, tokens, band(kind, SYSTEM_DRAFT) ~= 0, due ~= 0 and due or nil) end
+  if due ~= 0 and due <= now and band(h.flags, PINNED) == 0 then return end
+  add(b, h, tail, tokens, band(kind, SYSTEM_DRAFT) ~= 0, due ~= 0 and due or nil)
 end
 
 -- Adds the messages that came with the thread.
