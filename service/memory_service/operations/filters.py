@@ -89,7 +89,17 @@ def _range(key: str, kind: str, asked: Mapping[Any, object], path: str, metadata
         if typed is None or isinstance(typed, str):
             return Fault(f"{path}/{name}", "invalid_filter", f"must be {_FORMS[kind]}")
         bounds[name] = typed
-    return FieldFilter(key, metadata, (), **bounds)
+    return FieldFilter(key, metadata, (), **_narrowest(bounds))
+
+
+def _narrowest(bounds: dict[str, float]) -> dict[str, float]:
+    """Of two bounds on one side the one that says more: an index of the vector store looks at one of them only."""
+    kept = dict(bounds)
+    if "gt" in bounds and "gte" in bounds:
+        del kept["gte" if bounds["gt"] >= bounds["gte"] else "gt"]
+    if "lt" in bounds and "lte" in bounds:
+        del kept["lte" if bounds["lt"] <= bounds["lte"] else "lt"]
+    return kept
 
 
 def indexable(metadata: Mapping[str, object], declared: Iterable[Filterable]) -> dict[str, object]:

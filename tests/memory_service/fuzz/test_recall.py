@@ -80,7 +80,7 @@ async def test_a_recall_finds_what_its_filter_says_and_nothing_else(
     assert not answer.degraded, answer
     found = {decode(hit.message).content for hit in answer.hits}
     right = {f"message {number}" for number in range(30) if passes(chosen, number)}
-    assert found <= right
+    assert found <= right, (raw, query, mode)
     assert mode == "keyword" or found == right
 
 

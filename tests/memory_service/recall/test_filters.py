@@ -26,6 +26,8 @@ DECLARED = [
         ({"done": True}, FieldFilter("done", True, (True,))),
         ({"due": {"gt": "1970-01-01T00:00:05Z"}}, FieldFilter("due", True, gt=5000)),
         ({"role": ["user", "tool"]}, FieldFilter("role", False, ("user", "tool"))),
+        ({"price": {"gt": 1, "gte": 1, "lt": 9, "lte": 5}}, FieldFilter("price", True, gt=1.0, lte=5.0)),
+        ({"price": {"gt": 1, "gte": 2, "lt": 5, "lte": 5}}, FieldFilter("price", True, gte=2.0, lt=5.0)),
         ({"timestamp": {"lte": "1970-01-01T00:00:01Z"}}, FieldFilter("timestamp", False, lte=1000)),
     ],
 )
