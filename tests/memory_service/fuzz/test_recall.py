@@ -32,7 +32,12 @@ OF: dict[str, list[Any]] = {
 
 values = {key: st.sampled_from(OF[kind]) for key, kind in DECLARED.items()}
 ranges = {
-    key: st.dictionaries(st.sampled_from(["gte", "gt", "lte", "lt"]), values[key], min_size=1, max_size=2)
+    key: st.dictionaries(
+        st.sampled_from(["gte", "gt", "lte", "lt"]),
+        values[key].filter(lambda value: isinstance(value, str) or abs(value) < 2**53),  # an index compares doubles
+        min_size=1,
+        max_size=2,
+    )
     for key, kind in DECLARED.items()
     if kind in ("integer", "float", "datetime")
 }
@@ -81,7 +86,7 @@ async def test_a_recall_finds_what_its_filter_says_and_nothing_else(
     found = {decode(hit.message).content for hit in answer.hits}
     right = {f"message {number}" for number in range(30) if passes(chosen, number)}
     assert found <= right, (raw, query, mode)
-    assert mode == "keyword" or found == right
+    assert mode == "keyword" or found == right, (raw, query, mode)
 
 
 def passes(chosen: Any, number: int) -> bool:
