@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from memory_service.model.mutations import Cleaned, Outcome
+from memory_service.model.values import Strategy
 from memory_service.operations import lines
 from memory_service.operations.lines import ThreadLine, WorkingMemoryLine
 from memory_service.operations.messages import NewMessage
@@ -40,7 +41,9 @@ class Tally:
 
 @dataclass(slots=True)
 class Report:
-    """What an import did so far. `resume_after` is where it would go on."""
+    """What an import did so far. `resume_after` is where it would go on; `flushed` counts, by strategy, the messages
+    that left by the flushes it made due.
+    """
 
     resume_after: int
     lines: int = 0
@@ -49,14 +52,15 @@ class Report:
     documents: Tally = field(default_factory=Tally)
     redacted: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
+    flushed: Counter[Strategy] = field(default_factory=Counter)
     last: Outcome | None = None
 
     def summary(self, memory: OpenMemory) -> Outcome:
-        """Everything stored, as one outcome: for metrics, and for waiting until it is indexed."""
+        """Everything stored, as one outcome: for metrics, `flushed` aside, and for waiting until it is indexed."""
         private = memory.definition.spec.options.privacy is not None
         cleaned = Cleaned(self.redacted, tuple(self.excluded.items())) if private else None
         count, evicted = self.messages.imported, self.messages.evicted
-        return replace(self.last or Outcome(), count=count, evicted=evicted, cleaned=cleaned)
+        return replace(self.last or Outcome(), count=count, evicted=evicted, relief=None, cleaned=cleaned)
 
 
 @dataclass(slots=True)

@@ -100,6 +100,8 @@ class Landing:
         report.documents.imported += thread.document is not None
         report.redacted += thread.redacted
         report.excluded.update(thread.excluded)
+        if outcome.relief is not None:
+            report.flushed[outcome.relief.strategy] += outcome.relief.removed
         report.last = outcome
 
     async def document(self, line: WorkingMemoryLine, owner: str) -> None:

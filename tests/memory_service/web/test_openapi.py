@@ -11,7 +11,7 @@ from memory_service.web.problems import STATUSES
 from memory_service.web.routes import ROUTES
 from openapi_spec_validator import validate
 
-from tests.memory_service.web.harness import Api
+from tests.memory_service.web.harness import Api, problem
 
 DOCUMENT = openapi.document()
 
@@ -34,6 +34,25 @@ def test_every_code_that_a_route_may_answer_is_in_the_table() -> None:
 def test_bodies_refuse_unknown_members() -> None:
     assert DOCUMENT["components"]["schemas"]["ThreadSettings"]["additionalProperties"] is False
     assert DOCUMENT["components"]["schemas"]["NewMessage"]["additionalProperties"] is False
+
+
+def declared(operation: str) -> set[str]:
+    return {code for route in ROUTES if route.operation == operation for code in openapi.codes(route)}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_settings_that_are_too_large_are_refused_by_a_declared_code(api: Api, method: str) -> None:
+    problem(await api.ask(method, "threads/t", {"metadata": {"k": "x" * 70_000}}), 413, "message_too_large")
+    assert "message_too_large" in declared(f"{method.lower()}_thread")
+
+
+@pytest.mark.parametrize("api", [{"limits": {"bytes": 200}}], indirect=True)
+async def test_a_backup_beyond_the_quota_is_refused_by_a_declared_code(api: Api) -> None:
+    await api.append("t", "x" * 100)
+    backup = (await api.ask("DELETE", "threads/t/messages", params={"backup": "true"})).json()["backup_id"]
+    await api.append("other", "x" * 100)
+    problem(await api.ask("POST", "threads/t/restore", {"backup_id": backup}), 429, "quota_exceeded")
+    assert "quota_exceeded" in declared("restore")
 
 
 async def test_the_pages_need_nothing_from_elsewhere(api: Api) -> None:

@@ -84,6 +84,8 @@ async def _import(call: Call, service: Service, arriving: Lines) -> tuple[result
     finally:
         summary = report.summary(call.opened)
         call.outcomes.append(summary)
+        for strategy, messages in report.flushed.items():
+            service.metrics.evicted(call.params["memory"], strategy, messages)
     return _answer(report), summary
 
 
