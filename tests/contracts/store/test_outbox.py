@@ -157,11 +157,11 @@ async def test_waiting_ends_with_a_write_and_misses_none(log: Log) -> None:
     await log.append("t", "a")
     started = time.monotonic()
     await log.outbox.wait(timeout_ms=5_000)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 3
 
     await log.append("t", "written before the wait began")
     await log.outbox.wait(timeout_ms=5_000)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4.5
 
     await log.outbox.wait(timeout_ms=50)
     waiting = asyncio.create_task(log.outbox.wait(timeout_ms=5_000))

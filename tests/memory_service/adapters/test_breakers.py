@@ -57,15 +57,15 @@ async def listening(part: Hanging, path: Path | None = None) -> AsyncIterator[in
 async def test_a_hanging_vector_store_is_waited_for_a_few_times_only_and_found_again() -> None:
     part = Hanging()
     async with listening(part) as port:
-        store = VectorStore(f"http://127.0.0.1:{port}", lambda: None, timeout=0.1)
+        store = VectorStore(f"http://127.0.0.1:{port}", lambda: None, timeout=0.4)
         for _ in range(FAILURES):
             with pytest.raises(VectorUnavailable):
                 await store.call("GET", "/collections")
         started = perf_counter()
-        for _ in range(100):
+        for _ in range(20):
             with pytest.raises(VectorUnavailable, match="does not answer: TimeoutError"):
                 await store.call("GET", "/collections")
-        assert perf_counter() - started < 0.3
+        assert perf_counter() - started < 0.4
         assert (part.asked, store.breaker.state) == (FAILURES, "open")
 
         part.well = True
@@ -90,7 +90,7 @@ async def test_a_refusal_is_an_answer() -> None:
 async def test_a_hanging_worker_costs_a_question_nothing_after_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "QUERY_SECONDS", 0.1)
+    monkeypatch.setattr(remote, "QUERY_SECONDS", 0.4)
     part = Hanging()
     async with listening(part, tmp_path / "s"):
         socket = WorkerSocket(str(tmp_path / "s"))
@@ -98,8 +98,8 @@ async def test_a_hanging_worker_costs_a_question_nothing_after_some(
         for _ in range(FAILURES):
             assert (await embedder.query("tea")).reason == "Unreachable"
         started = perf_counter()
-        answers = [await embedder.query("tea") for _ in range(100)]
-        assert perf_counter() - started < 0.3
+        answers = [await embedder.query("tea") for _ in range(20)]
+        assert perf_counter() - started < 0.4
         assert {(answer.dense, answer.reason) for answer in answers} == {(None, "Unreachable")}
         assert "memory-worker does not answer: TimeoutError" in answers[0].message
         assert (part.asked, embedder.circuit, socket.of("other").circuit) == (FAILURES, "open", "closed")

@@ -40,9 +40,9 @@ def test_it_agrees_with_fnmatch_where_both_speak_the_same_language(pattern: str,
 
 
 def test_no_pattern_is_slow() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not matches("*a" * 100 + "b", "a" * 255)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
 
 
 @given(st.text("ab*?", max_size=8), st.text("ab", max_size=10))

@@ -173,7 +173,7 @@ async def test_dead_candidates_are_replaced_by_living_ones(rig: Rig) -> None:
 # --- when it is found -------------------------------------------------------------------------------------------------
 
 
-async def test_an_append_is_found_within_a_second(rig: Rig) -> None:
+async def test_an_append_is_found_soon_by_those_who_do_not_wait_for_it(rig: Rig) -> None:
     async with rig.working():
         await rig.say("warm", "something to warm up")
         await rig.indexed()
@@ -184,7 +184,7 @@ async def test_an_append_is_found_within_a_second(rig: Rig) -> None:
             return bool(said(await rig.ask("dishwasher warranty", strong=False, threshold=0.4)))
 
         await eventually(found)
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 5.0
 
 
 async def test_strong_waits_for_everything_written_and_gives_up_in_time(rig: Rig) -> None:

@@ -117,7 +117,7 @@ async def test_a_model_that_stays_silent_is_soon_not_waited_for(
     endpoint: ChatEndpoint, session: aiohttp.ClientSession
 ) -> None:
     endpoint.pause = 5.0
-    model = summarizer(session, endpoint.url, deadline=0.05)
+    model = summarizer(session, endpoint.url, deadline=0.4)
     for _ in range(5):
         with pytest.raises(SummaryFailed):
             await model.complete("i", "t", tokens=5)

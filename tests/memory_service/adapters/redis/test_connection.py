@@ -223,7 +223,7 @@ async def test_nobody_there_is_unreachable_at_once(tmp_path: Path) -> None:
         with pytest.raises(StorageUnavailable) as refusal:
             await stores.ping()
         assert refusal.value.reason == "Unreachable"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     await stores.close()
 
 
