@@ -287,7 +287,8 @@ def _claim(data: Path) -> IO[str]:
         holder = lock.read().strip() or "unknown"
         lock.close()
         raise InvalidSettings(
-            f"--data {data} is in use by another memory-service (process {holder}): stop it, or give another folder"
+            f"--data {data} is in use by another memory-service (process {holder}): stop it, "
+            "or give another folder by --data or MEMORY_DATA"
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))

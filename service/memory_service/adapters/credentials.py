@@ -26,8 +26,11 @@ def api_key(
     if isinstance(reference, EnvRef) and folder is None:
         return lambda: _present(environ.get(reference.name), f"the environment variable {reference.name} is not set")
     if folder is None:
-        raise_missing = f"Secret {reference.name!r} cannot be read here: start with --secrets, a folder of Secrets"
-        return lambda: _present(None, raise_missing)
+        place = f"{reference.name}/{reference.key}"
+        unread = (
+            f"without a cluster it is read from the file {place} in the folder that --secrets (MEMORY_SECRETS) names"
+        )
+        return lambda: _present(None, unread)
     path, missing = _file(reference, folder)
     return lambda: _present(_read(path), missing)
 

@@ -35,7 +35,8 @@ async def caught_up(memory: OpenMemory, *, strong: bool, position: tuple[str, in
             break
         await asyncio.sleep(min(pause, left))
     if strong:
-        raise Timeout(f"the index did not reach position {target} within {timeout_ms} ms", reason="Pending")
+        late = f"the index did not reach position {target} within {timeout_ms} ms"
+        raise Timeout(f"{late}; the memory's health route says how far it is, and what holds it up", reason="Pending")
     return False
 
 

@@ -36,7 +36,10 @@ _REFUSALS: Final[Mapping[str, tuple[str, Callable[[Outcome], str]]]] = {
     "exists": ("version_mismatch", lambda outcome: f"the thread exists already, at version {outcome.version}"),
     "settings_conflict": (
         "settings_conflict",
-        _says("the thread exists with other settings, or belongs to another owner; an owner is set once"),
+        _says(
+            "the thread exists with other settings, which CREATE_CONVERSATION changes with update: true, "
+            "or belongs to another owner, and an owner is set once"
+        ),
     ),
     "not_empty": ("not_empty", _says("the thread has messages; clear it first")),
     "thread_full": (

@@ -180,7 +180,8 @@ def _form(memory: OpenMemory, place: Place) -> Format:
     if not working.enabled:
         raise Refused("working_memory_disabled", "the Memory does not enable it: set options.workingMemory.enabled")
     if working.scope != place.scope:
-        raise Refused("wrong_scope", f"the Memory keeps one document a {working.scope}; use that route")
+        route = f".../{working.scope}s/{{{working.scope}}}/working-memory"
+        raise Refused("wrong_scope", f"the Memory keeps a document for each {working.scope}: use {route}")
     return "schema" if working.schema is not None else "template"
 
 

@@ -52,6 +52,7 @@ def test_parts_die_with_their_parent_and_are_restarted_without_it(tmp_path: Path
         refused = subprocess.run(command(data), capture_output=True, text=True, timeout=30)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert f"in use by another memory-service (process {service.process.pid})" in refused.stderr
+        assert "another folder by --data or MEMORY_DATA" in refused.stderr
         service.ask("POST", f"{MEMORY}/threads/a/messages", {"content": "one"})
         time.sleep(1.2)  # everysec: what was acknowledged over a second ago is on disk
         service.children()["redis"].kill()

@@ -153,6 +153,11 @@ def test_env_templates_read_the_mounted_secret_and_never_the_process_of_a_pod(tm
         api_key(EnvRef("OTHER"), tmp_path, {"OTHER": "process"})()
 
 
+def test_without_a_folder_of_secrets_the_file_and_the_option_are_named() -> None:
+    with pytest.raises(KeyMissing, match=r"file openai/apiKey in the folder that --secrets \(MEMORY_SECRETS\) names"):
+        api_key(SecretRef("openai", "apiKey"), None, {})()
+
+
 def test_long_texts_are_cut_between_characters() -> None:
     assert cut("é" * 10, most=5) == "éé"
     assert cut("short", most=24_000) == "short"

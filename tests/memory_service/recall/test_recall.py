@@ -189,7 +189,7 @@ async def test_an_append_is_found_soon_by_those_who_do_not_wait_for_it(rig: Rig)
 
 async def test_strong_waits_for_everything_written_and_gives_up_in_time(rig: Rig) -> None:
     await rig.say("t", LISBON)
-    with pytest.raises(Timeout, match="within 100 ms"):
+    with pytest.raises(Timeout, match="within 100 ms; the memory's health route says"):
         await rig.ask("Lisbon", timeout_ms=100)
     async with rig.working():
         assert said(await rig.ask("Lisbon")) == [LISBON]

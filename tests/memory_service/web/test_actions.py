@@ -27,7 +27,8 @@ async def test_a_conversation_is_created_once_for_the_same_settings(api: Api) ->
 async def test_other_settings_conflict_unless_an_update_is_asked_for(api: Api) -> None:
     await act(api, "CREATE_CONVERSATION", conversationId="c", maxMessages=20)
     other = {"operation": "CREATE_CONVERSATION", "conversationId": "c", "maxMessages": 30}
-    problem(await api.ask("POST", "actions", other), 409, "settings_conflict")
+    refused = problem(await api.ask("POST", "actions", other), 409, "settings_conflict")
+    assert "update: true" in refused["detail"]
     await act(api, "CREATE_CONVERSATION", conversationId="c", maxMessages=30, update=True)
     assert (await api.facts("c"))["max_messages"] == 30
 

@@ -107,7 +107,8 @@ async def test_a_document_goes_with_its_thread(api: Api) -> None:
 async def test_an_owners_document_is_at_the_owners_route_only(api: Api) -> None:
     stored = await api.ask("PUT", "owners/ada|x/working-memory", {"content": "<user/>"})
     assert (stored.status_code, stored.json()["scope"]) == (200, "owner")
-    problem(await api.ask("GET", DOCUMENT), 409, "wrong_scope")
+    refused = problem(await api.ask("GET", DOCUMENT), 409, "wrong_scope")
+    assert refused["detail"].endswith("use .../owners/{owner}/working-memory")
     assert (await api.ask("GET", "owners/bob/working-memory")).json()["version"] == 0
 
 
