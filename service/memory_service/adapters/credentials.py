@@ -23,16 +23,18 @@ def api_key(
     """
     if reference is None:
         return lambda: None
-    if isinstance(reference, EnvRef) and folder is None:
-        return lambda: _present(environ.get(reference.name), f"the environment variable {reference.name} is not set")
     if folder is None:
-        place = f"{reference.name}/{reference.key}"
-        unread = (
-            f"without a cluster it is read from the file {place} in the folder that --secrets (MEMORY_SECRETS) names"
-        )
-        return lambda: _present(None, unread)
+        return _without_folder(reference, environ)
     path, missing = _file(reference, folder)
     return lambda: _present(_read(path), missing)
+
+
+def _without_folder(reference: SecretRef | EnvRef, environ: Mapping[str, str]) -> Callable[[], str | None]:
+    if isinstance(reference, EnvRef):
+        return lambda: _present(environ.get(reference.name), f"the environment variable {reference.name} is not set")
+    place = f"{reference.name}/{reference.key}"
+    unread = f"without a cluster it is read from the file {place} in the folder that --secrets (MEMORY_SECRETS) names"
+    return lambda: _present(None, unread)
 
 
 def _file(reference: SecretRef | EnvRef, folder: Path) -> tuple[Path, str]:
