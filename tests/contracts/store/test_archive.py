@@ -231,6 +231,19 @@ async def test_a_thread_that_is_skipped_or_over_stops_none_behind_it(log: Log) -
     assert [outcome.code for outcome in outcomes if isinstance(outcome, Outcome)] == ["exists", "invalid_ttl", "ok"]
 
 
+@pytest.mark.parametrize("messages", [("x",), ()], ids=["with messages", "without"])
+async def test_a_living_thread_that_is_replaced_counts_as_none_that_expired(
+    log: Log, messages: tuple[str, ...]
+) -> None:
+    await log.append("t", "a", "b")
+    await log.store.mutate(whole("t", *messages, replacing=True))
+
+    reaped = await log.outbox.reap(most=10)
+
+    assert (reaped.ever_threads, reaped.ever_messages) == (0, 0)
+    assert await log.texts("t") == list(messages)
+
+
 async def test_a_pinned_thread_is_taken_with_the_messages_that_the_pin_keeps(log: Log) -> None:
     await log.append("t", "a", draft("kept", ttl_ms=20))
     await log.store.mutate(SetTtl("t", pinned=True))

@@ -35,9 +35,11 @@ local function bury(h, thread)
   call('XDEL', T .. K_created, h.g .. '-0')
 end
 
--- The same for one whose time was over before its reaper came.
-local function bury_expired(h, thread)
+-- The same for one that another takes the place of. It expired, and its reaper had not come; unless it lived, and is replaced.
+local function make_way(h, thread)
   bury(h, thread)
+  local at = expiry(h)
+  if at == 0 or at > now then return end
   ended('threads', 1)
   ended('messages', h.n + h.y)
 end
@@ -50,4 +52,4 @@ local function remove(h, thread)
   call('ZREM', T .. K_ids, thread)
 end
 
-return {own = own, strip = strip, bury = bury, bury_expired = bury_expired, remove = remove}
+return {own = own, strip = strip, make_way = make_way, remove = remove}

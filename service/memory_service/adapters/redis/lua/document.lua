@@ -109,7 +109,7 @@ local function of_thread(thread)
   h.flags = bor(h.flags, DOCUMENT)
   save_first(h, thread)
   if dead then
-    burial().bury_expired(dead, thread)
+    burial().make_way(dead, thread)
     emit(dead, GONE, thread)
   end
   write(key, pos)

@@ -58,7 +58,7 @@ local function bare(op, h, dead)
   h.version = next_pos()
   save_first(h, op.thread)
   if dead then
-    burial().bury_expired(dead, op.thread)
+    burial().make_way(dead, op.thread)
     emit(dead, GONE, op.thread)
   end
   enter(h, op.thread)

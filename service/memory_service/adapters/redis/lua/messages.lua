@@ -192,7 +192,7 @@ local function put(op, h, dead, b, replacing)
   h.version, h.updated = next_pos(), now
   if dead or replacing then
     save_first(h, thread)
-    if dead then burial().bury_expired(dead, thread) end
+    if dead then burial().make_way(dead, thread) end
     if replacing then
       call('UNLINK', list, T .. K_system .. thread, T .. K_due .. thread, T .. K_accesses .. thread)
       if old_due ~= 0 then call('ZREM', T .. K_message_expiries, thread) end

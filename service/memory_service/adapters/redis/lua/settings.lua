@@ -119,7 +119,7 @@ local function configure(op, h, dead)
   h.version, h.updated = next_pos(), now
   if leave > 0 then h.tokens, h.bytes = h.tokens - tokens, h.bytes - bytes end
   save_first(h, thread)
-  if dead then burial().bury_expired(dead, thread) end
+  if dead then burial().make_way(dead, thread) end
   if created or new_settings then store_settings(h, thread, wanted) save(h, thread) end
   if created then enter(h, thread) end
   if leave > 0 then
