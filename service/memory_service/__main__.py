@@ -9,12 +9,13 @@ import asyncio
 import gc
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from memory_service.adapters.definitions import DefinitionFiles
-from memory_service.settings import InvalidSettings, Settings
+from memory_service.settings import Address, InvalidSettings, Settings
 
 EXIT_BAD_SETTINGS: Final = 2
 
@@ -86,11 +87,11 @@ def _serve(settings: Settings, source: DefinitionFiles, parts: Embedded | None, 
 
 async def _main(settings: Settings, source: DefinitionFiles, parts: Embedded | None, api_keys: str | None) -> int:
     from memory_service.serving import Serving
-    from memory_service.web.server import bind, stop_on_signals
+    from memory_service.web.server import stop_on_signals
 
     stop = asyncio.Event()
     stop_on_signals(stop)
-    api, management = bind(settings.listen), bind(settings.management)
+    api, management = _listen("listen", settings.listen), _listen("management", settings.management)
     serving = Serving.build(settings, source, os.environ, api_keys=api_keys, with_parts=parts is not None)
     gc.collect()
     gc.freeze()  # what is loaded now stays: the collector need not look at it again
@@ -98,6 +99,18 @@ async def _main(settings: Settings, source: DefinitionFiles, parts: Embedded | N
     supervision = [parts.supervise()] if parts is not None else []
     await serving.run(api, management, stop, supervision)
     return 0
+
+
+def _listen(option: str, address: Address) -> socket.socket:
+    """Raises InvalidSettings, with the option that gives another address."""
+    from memory_service.web.server import bind
+
+    try:
+        return bind(address)
+    except OSError as error:
+        raise InvalidSettings(
+            f"{error.strerror}: give another HOST:PORT by --{option} or MEMORY_{option.upper()}; port 0 takes any"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -103,6 +104,18 @@ def test_a_start_that_would_be_a_mistake_is_refused_with_the_remedy(arguments: l
     done = run(*arguments)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("option", ["listen", "management"])
+def test_a_taken_address_is_named_with_the_option_that_gives_another(option: str) -> None:
+    away = ("--redis", "redis://127.0.0.1:9", "--qdrant", "http://127.0.0.1:9", "--socket", "/nowhere")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = {"listen": "127.0.0.1:0", "management": "127.0.0.1:0", option: f"127.0.0.1:{taken.getsockname()[1]}"}
+        addresses = [word for name, address in place.items() for word in (f"--{name}", address)]
+        refused = run("--memory", str(EXAMPLE), *away, *addresses)
+    assert refused.returncode == 2
+    assert f"cannot listen on {place[option]}: Address already in use" in refused.stderr
+    assert f"by --{option} or MEMORY_{option.upper()}" in refused.stderr
 
 
 def test_a_definition_that_is_not_valid_is_refused_with_every_fault(tmp_path: Path) -> None:
