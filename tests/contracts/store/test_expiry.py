@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from memory_service.model.facts import ThreadQuery
-from memory_service.model.mutations import Append, Clear, Configure, Delete, Replace, SetMessageTtl, SetTtl
+from memory_service.model.mutations import Append, Clear, Configure, Delete, Replace, Restore, SetMessageTtl, SetTtl
 from memory_service.model.search import Audience, Candidate
 from memory_service.model.values import Guard, Settings
 
@@ -328,6 +328,19 @@ async def test_while_a_thread_is_pinned_none_of_its_messages_expires_either(log:
     assert await log.store.message("t", first.ids[1]) is None
     step = await log.outbox.reap(most=10)
     assert (step.messages, step.ever_messages) == (2, 2)
+    assert await log.texts("t") == ["a"]
+
+
+async def test_a_backup_comes_back_into_a_pinned_thread_with_what_the_pin_keeps(log: Log) -> None:
+    await log.append("t", "a", draft("kept", ttl_ms=20))
+    await log.store.mutate(SetTtl("t", pinned=True))
+    await asyncio.sleep(0.04)
+    cleared = await log.store.mutate(Clear("t", backup_ttl_ms=HOUR))
+    assert cleared.backup_id is not None
+    restored = await log.store.mutate(Restore("t", cleared.backup_id))
+
+    assert (restored.count, await log.texts("t")) == (2, ["a", "kept"])
+    await log.store.mutate(SetTtl("t", pinned=False))
     assert await log.texts("t") == ["a"]
 
 

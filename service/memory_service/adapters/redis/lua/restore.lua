@@ -2,7 +2,7 @@
 
 local whole = find().whole
 
--- The messages of a backup that still live, in their order, under new ids: a seq never comes again.
+-- The messages of a backup that still live, or that the thread's pin keeps, in their order, under new ids: a seq never comes again.
 local function saved(h, key)
   local messages, dues, b = {}, {}, batch(h)
   for _, suffix in ipairs({':l', ':y'}) do
@@ -16,7 +16,7 @@ local function saved(h, key)
   for i = 1, #expiring, 2 do dues[tonumber(expiring[i])] = tonumber(expiring[i + 1]) end
   for _, message in ipairs(messages) do
     local due = dues[message[1]]
-    if not due or due > now then add(b, h, message[3], message[2], message[4], due) end
+    if not due or due > now or band(h.flags, PINNED) ~= 0 then add(b, h, message[3], message[2], message[4], due) end
   end
   return b
 end
