@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -40,11 +41,24 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     started.wait(5)
-    yield int(bound.getsockname()[1])
+    found = int(bound.getsockname()[1])
+    listening(found)
+    yield found
     loop, stop = stops[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
     valkey.stop()
+
+
+def listening(port: int) -> None:
+    """Wait until somebody listens: a socket that is only bound refuses."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 5).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, "nobody listens"
+            time.sleep(0.02)
 
 
 def exchange(port: int, data: bytes) -> bytes:
