@@ -17,6 +17,7 @@ from memory_service.model.archive import Snapshot
 from memory_service.model.facts import Slice
 from memory_service.operations import lines, moments
 from memory_service.operations.stored import decode, decoded
+from memory_service.operations.working_memory import Format
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
@@ -211,7 +212,7 @@ class Export:
         self.of_threads += snapshot.document.version > 0
 
     @property
-    def _form(self) -> lines.Format:
+    def _form(self) -> Format:
         return "template" if self.memory.definition.spec.options.working_memory.schema is None else "schema"
 
     # --- owners -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from memory_service.model.facts import WorkingDocument
 from memory_service.model.values import Role, ThreadType
 from memory_service.operations import moments
 from memory_service.operations.words import TITLE_CHARACTERS, Duration, Expiry, Moment, OwnerId, ThreadId
+from memory_service.operations.working_memory import Format, readable
 
 VERSION: Final = 1
 """Of the format. A reader refuses a later one."""
@@ -31,7 +32,6 @@ MAX_LINE_BYTES: Final = 8 << 20
 """More than the longest line that an export can have: a document of a mebibyte, each of its characters escaped."""
 
 Seq = Annotated[int, Meta(ge=0, le=(1 << 63) - 1, description="A place in the memory; rises from line to line.")]
-Format = Literal["template", "schema"]
 encode: Final = msgspec.json.Encoder().encode
 
 
@@ -212,12 +212,7 @@ def _settings(snapshot: Snapshot) -> dict[str, object]:
 
 
 def _document(document: WorkingDocument, form: Format) -> dict[str, object]:
-    content: object = document.content.decode()
-    if form == "schema":
-        try:
-            content = msgspec.json.decode(document.content)
-        except msgspec.DecodeError:  # text of before the memory declared a schema
-            form = "template"
+    content, form = readable(document.content, form)
     at = moments.render_or_none(document.updated_at)
     return {"format": form, "content": content, "version": document.version, "updated_at": at}
 

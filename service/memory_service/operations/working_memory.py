@@ -88,9 +88,7 @@ def present(memory: OpenMemory, stored: WorkingDocument) -> Document:
     form: Format = "schema" if working.schema is not None else "template"
     if stored.version == 0:
         return Document(_initial(memory, form), form, working.scope, 0, None)
-    content: Any = stored.content.decode(errors="replace")
-    if form == "schema":
-        content, form = _decoded(content)
+    content, form = readable(stored.content, form)
     return Document(content, form, working.scope, stored.version, stored.updated_at)
 
 
@@ -162,12 +160,15 @@ def _changed(place: Place, form: Format, content: object, outcome: Outcome) -> D
 async def _again(memory: OpenMemory, place: Place, outcome: Outcome) -> Document:
     """The first answer of a merge that was done before."""
     raw = await memory.store.working_at(outcome.version, thread=place.thread, owner=place.owner)
-    content = None if raw is None else _decoded(raw.decode(errors="replace"))[0]
+    content = None if raw is None else readable(raw, "schema")[0]
     return _changed(place, "schema", content, outcome)
 
 
-def _decoded(text: str) -> tuple[Any, Format]:
-    """A stored schema document; text that a template left behind stays what it is."""
+def readable(raw: bytes, form: Format) -> tuple[Any, Format]:
+    """A stored document's content in a memory of that form; text that a template left behind stays what it is."""
+    text = raw.decode(errors="replace")
+    if form == "template":
+        return text, form
     try:
         content = msgspec.json.decode(text)
     except msgspec.DecodeError:

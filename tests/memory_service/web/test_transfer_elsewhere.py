@@ -12,7 +12,7 @@ from memory_service.web import openapi
 from memory_service.web.routes import ROUTES
 
 from tests.memory_service.web.harness import Api, Valkey, build, entry
-from tests.memory_service.web.test_transfer import everything, exported, imported, refused
+from tests.memory_service.web.test_transfer import everything, exported, imported, read, refused
 
 
 @pytest.fixture
@@ -69,3 +69,16 @@ async def test_what_a_pin_keeps_comes_in_with_its_thread_and_goes_when_that_is_u
     assert await everything(other) == await everything(api)
     await other.ask("PATCH", "threads/t", {"pinned": False})
     assert (await other.facts("t"))["messages"] == 1
+
+
+@pytest.mark.parametrize("api", [{"workingMemory": {"enabled": True, "template": "<u/>"}}], indirect=True)
+@pytest.mark.parametrize("text", ["<u>Ada</u>", "7", '"Ada"', "[]", "null"])
+async def test_text_of_before_a_schema_is_exported_as_the_text_that_is_read(api: Api, text: str) -> None:
+    await api.ask("PUT", "threads/t/working-memory", {"content": text})
+    api.declared.entries[0] = entry(options={"workingMemory": {"enabled": True, "schema": {}}}, generation=2)
+    api.declared.version += 1
+    api.service.registry.refresh()
+
+    assert (await api.ask("GET", "threads/t/working-memory")).json()["content"] == text
+    (line,) = (line for line in read(await exported(api)) if line["type"] == "working_memory")
+    assert (line["content"], line["format"]) == (text, "template")
