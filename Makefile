@@ -53,7 +53,7 @@ check: $(INSTALLED) $(MODEL) ## Format, lint, types, import contracts, and every
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/mypy charts docs e2e
+	$(BIN)/mypy charts docs e2e bench
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q -m "not cluster" -n auto --dist loadfile
 

@@ -118,7 +118,7 @@ async def read(contender: Contender, requests: int) -> float:
 async def measure(folder: Path, requests: int, rounds: int) -> dict[str, list[float]]:
     """Each contender's figure of each round."""
     with parts.running(folder / "ours") as stage, plain(folder) as other:
-        await stage.ready()
+        await stage.answering()
         process = stage.parts["service-0"].process
         assert process is not None
         contenders = Contender("memory-service", stage.services[0], process.pid, parts.TOKEN), other

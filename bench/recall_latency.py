@@ -19,6 +19,7 @@ from pathlib import Path
 
 from memory_service.adapters.embedders.remote import WorkerSocket
 from memory_service.operations.recall import RecallRequest, recall
+from memory_service.policies.fusion import Mode
 
 from tests.contracts.store.servers import binaries, running
 from tests.memory_service.parts import vectors_server
@@ -53,7 +54,7 @@ async def freshness(rig: Rig, times: int) -> list[float]:
     return spent
 
 
-async def recalls(rig: Rig, times: int, mode: str) -> list[float]:
+async def recalls(rig: Rig, times: int, mode: Mode) -> list[float]:
     """Milliseconds of a recall, the question's embedding included; every question is new."""
     dice, spent = random.Random(5), []
     for _ in range(times):
