@@ -46,7 +46,7 @@ _REFUSALS: Final[Mapping[str, tuple[str, Callable[[Outcome], str]]]] = {
         "thread_full",
         lambda outcome: (
             f"the thread would exceed {outcome.limit or 'its limit of'} messages (options.limits.threadMessages); "
-            "clear it, or give it a window with max_messages or options.window"
+            "clear it, flush it, or declare what leaves by itself (options.window, options.flushing.maxMessages)"
         ),
     ),
     "token_limit": (

@@ -222,7 +222,9 @@ def _judge_usage(memory: OpenMemory, facts: Facts, found: Findings) -> float:
     usage = round(100 * (facts.messages - facts.system_messages) / limit, 1)
     if bounds.messages is None and usage >= NEAR_LIMIT:
         found.degraded.append(f"it holds {usage} % of the messages that a thread may (options.limits.threadMessages)")
-        found.recommendations.append("flush it, clear it, or give it a window with max_messages")
+        found.recommendations.append(
+            "flush it, clear it, or declare what leaves by itself (options.window, options.flushing.maxMessages)"
+        )
     return usage
 
 
