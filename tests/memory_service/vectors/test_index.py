@@ -199,4 +199,6 @@ def test_a_complaint_is_the_same_words_at_every_look() -> None:
 
     told = {str(_fault(404, "GET /collections/x", answer)) for answer in answers}
 
-    assert told == {"GET /collections/x answered 404: Not found: Collection `x`"}
+    assert told == {
+        "GET /collections/x answered 404: Not found: Collection `x`; the worker makes it, try again in a moment"
+    }

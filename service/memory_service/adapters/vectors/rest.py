@@ -104,7 +104,7 @@ def _fault(status: int, call: str, raw: bytes) -> VectorUnavailable:
     if status in (401, 403):
         return VectorUnavailable(said, reason="Unauthorized")
     if status == 404:
-        return NotThere(said, reason="Pending")
+        return NotThere(f"{said}; the worker makes it, try again in a moment", reason="Pending")
     if status == 507:
         return VectorUnavailable(said, reason="StorageFull")
     if status < 500 and status not in (408, 429):
