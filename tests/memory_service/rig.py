@@ -19,6 +19,7 @@ from memory_service.adapters.vectors.index import QdrantIndex
 from memory_service.adapters.vectors.rest import VectorStore
 from memory_service.errors import VectorUnavailable
 from memory_service.metrics import WORKER, Families
+from memory_service.model.facts import Circuit
 from memory_service.model.mutations import Append, Delete, Outcome
 from memory_service.model.search import QueryVectors
 from memory_service.model.values import Draft, Role
@@ -54,7 +55,7 @@ class InProcess:
 
     subject: Subject
     away: bool = False
-    circuit: str = "closed"
+    circuit: Circuit = "closed"
 
     async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
         if self.away:
@@ -89,8 +90,8 @@ class Rig:
 
     async def ask(self, query: str, **asked: Any) -> RecallAnswer:
         """Recall, by default over everything, at once consistent."""
-        asked = {"scope": "memory", "owner": "*", "strong": True, "timeout_ms": 25_000} | asked
-        return await recall(self.memory, RecallRequest(query, **asked))
+        whole: dict[str, Any] = {"scope": "memory", "owner": "*", "strong": True, "timeout_ms": 25_000}
+        return await recall(self.memory, RecallRequest(query, **whole | asked))
 
     async def indexed(self, seconds: float = 60) -> None:
         """Return when everything written so far is indexed."""
