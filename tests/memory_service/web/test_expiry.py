@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -122,6 +123,8 @@ async def test_a_scrape_says_when_the_threads_of_a_memory_expire(api: Api) -> No
     await api.ask("POST", "threads/f/ttl", {"pinned": True})
     await api.append("g", "x")
     await api.ask("POST", "threads/g/ttl", {"ttl": "1ms", "mode": "set"})
+    while (await api.facts("g"))["exists"]:
+        await asyncio.sleep(0.01)
 
     shown = await scraped(api)
 
