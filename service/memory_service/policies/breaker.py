@@ -6,10 +6,14 @@ over, and one call finds out for all. Only silence counts; a part that answers w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from memory_crd.status import Reason
+
+from memory_service.errors import SummaryFailed, Unavailable
 from memory_service.model.facts import Circuit
 
 FAILURES: Final = 3
@@ -21,9 +25,10 @@ LONGEST_SECONDS: Final = 2.0
 
 @dataclass(slots=True)
 class Breaker:
-    """The circuit to one part. `clock` gives seconds that only rise."""
+    """The circuit to one part. `clock` gives seconds that only rise; `silence` is what the last silent call said."""
 
     clock: Callable[[], float]
+    silence: str = ""
     _failures: int = 0
     _pause: float = FIRST_SECONDS
     _again_at: float = 0.0
@@ -44,6 +49,23 @@ class Breaker:
             return False
         self._trying = True
         return True
+
+    @contextmanager
+    def counting(self, fault: type[SummaryFailed] | type[Unavailable]) -> Iterator[None]:
+        """Count how an admitted call ends: a fault but Unreachable is an answer, any other error tells nothing."""
+        try:
+            yield
+        except fault as error:
+            if error.reason == Reason.UNREACHABLE:
+                self.silence = error.detail
+                self.failed()
+            else:
+                self.worked()
+            raise
+        except BaseException:
+            self.told_nothing()
+            raise
+        self.worked()
 
     def worked(self) -> None:
         """The part answered, whatever it said."""

@@ -136,7 +136,6 @@ class RemoteEmbedder:
         self._worker = worker
         self._memory_id = memory_id
         self._breaker = Breaker(time.monotonic)
-        self._silence = ""
 
     @property
     def circuit(self) -> Circuit:
@@ -146,7 +145,7 @@ class RemoteEmbedder:
     async def query(self, text: str, *, meaning: bool = True) -> QueryVectors:
         """The question as vectors; an answer without them says why."""
         if not self._breaker.admit():
-            return QueryVectors(reason=Reason.UNREACHABLE, message=self._silence)
+            return QueryVectors(reason=Reason.UNREACHABLE, message=self._breaker.silence)
         try:
             answer = _decode_answer(await self._asked(EmbedRequest(self._memory_id, [text], meaning)))
         except EmbedderUnavailable as error:
@@ -162,20 +161,8 @@ class RemoteEmbedder:
 
     async def _asked(self, request: EmbedRequest) -> bytes:
         """The worker's answer; its silence is counted. Raises EmbedderUnavailable."""
-        try:
-            answer = await self._worker.ask("POST", "/embed", msgspec.json.encode(request), seconds=QUERY_SECONDS)
-        except EmbedderUnavailable as error:
-            if error.reason == Reason.UNREACHABLE:
-                self._silence = error.detail
-                self._breaker.failed()
-            else:
-                self._breaker.worked()
-            raise
-        except BaseException:
-            self._breaker.told_nothing()
-            raise
-        self._breaker.worked()
-        return answer
+        with self._breaker.counting(EmbedderUnavailable):
+            return await self._worker.ask("POST", "/embed", msgspec.json.encode(request), seconds=QUERY_SECONDS)
 
 
 def _floats(encoded: str) -> tuple[float, ...]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from memory_crd.status import Reason
 
 from memory_service.adapters.endpoint import Endpoint, EndpointFault
 from memory_service.errors import SummaryFailed
@@ -60,7 +59,6 @@ class OpenAiSummarizer:
         self._model = model
         self._deadline = deadline
         self._breaker = Breaker(time.monotonic)
-        self._silence = ""
         self._bound = "max_completion_tokens" if urlsplit(url).hostname == _OPENAI else "max_tokens"
 
     @property
@@ -73,20 +71,9 @@ class OpenAiSummarizer:
         said = [{"role": "system", "content": instructions}, {"role": "user", "content": text}]
         body = msgspec.json.encode({"model": self._model, "messages": said, self._bound: tokens, "stream": False})
         if not self._breaker.admit():
-            raise SummaryFailed(f"{self._model} is not asked now: {self._silence}")
-        try:
+            raise SummaryFailed(f"{self._model} is not asked now: {self._breaker.silence}")
+        with self._breaker.counting(SummaryFailed):
             raw = await self._asked(body)
-        except SummaryFailed as failed:
-            if failed.reason == Reason.UNREACHABLE:
-                self._silence = failed.detail
-                self._breaker.failed()
-            else:
-                self._breaker.worked()
-            raise
-        except BaseException:
-            self._breaker.told_nothing()
-            raise
-        self._breaker.worked()
         return _text(raw)
 
     async def _asked(self, body: bytes) -> bytes:

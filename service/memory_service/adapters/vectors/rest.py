@@ -43,7 +43,6 @@ class VectorStore:
         self._session: aiohttp.ClientSession | None = None
         self.setting_up = asyncio.Semaphore(SETUPS)
         self.breaker = Breaker(time.monotonic)
-        self._silence = ""
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """The `result` of a call. Raises VectorUnavailable with reason Unreachable, Unauthorized or StorageFull,
@@ -62,19 +61,13 @@ class VectorStore:
         key = self._api_key()
         headers = {"Content-Type": "application/json"} | ({"api-key": key} if key else {})
         if not self.breaker.admit():
-            raise VectorUnavailable(self._silence)
-        try:
-            answer = await self._send(method, path, data, headers)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            said = f"the vector store at {self.url} does not answer: {type(error).__name__}: {error}"
-            self._silence = said.rstrip(": ")
-            self.breaker.failed()
-            raise VectorUnavailable(self._silence) from error
-        except BaseException:
-            self.breaker.told_nothing()
-            raise
-        self.breaker.worked()
-        return answer
+            raise VectorUnavailable(self.breaker.silence)
+        with self.breaker.counting(VectorUnavailable):
+            try:
+                return await self._send(method, path, data, headers)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                said = f"the vector store at {self.url} does not answer: {type(error).__name__}: {error}"
+                raise VectorUnavailable(said.rstrip(": ")) from error
 
     async def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         """Status and body. Every call may be repeated, so one that met a connection just closed is, once."""
