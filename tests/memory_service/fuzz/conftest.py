@@ -13,10 +13,5 @@ from tests.memory_service.web.harness import Valkey
 @pytest.fixture(scope="module")
 def the_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The application, seeded."""
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"))
-    valkey.start()
-    try:
-        with world(valkey) as made:
-            yield made
-    finally:
-        valkey.stop()
+    with Valkey(tmp_path_factory.mktemp("valkey")) as valkey, world(valkey) as made:
+        yield made

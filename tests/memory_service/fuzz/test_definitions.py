@@ -37,10 +37,8 @@ ASKED: list[tuple[str, str, Any]] = [
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A Valkey for definitions alone."""
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"))
-    valkey.start()
-    yield valkey
-    valkey.stop()
+    with Valkey(tmp_path_factory.mktemp("valkey")) as valkey:
+        yield valkey
 
 
 @pytest.mark.timeout(0)

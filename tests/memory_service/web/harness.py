@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 from memory_crd.definitions import Entry, Loaded, digest
@@ -66,6 +66,13 @@ class Valkey:
             self.process.wait()
             (self.folder / "redis.sock").unlink(missing_ok=True)
             self.process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 @dataclass

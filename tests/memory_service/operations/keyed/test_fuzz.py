@@ -88,10 +88,8 @@ def test_every_field_of_a_task_is_tried() -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"))
-    valkey.start()
-    yield valkey
-    valkey.stop()
+    with Valkey(tmp_path_factory.mktemp("valkey")) as valkey:
+        yield valkey
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
