@@ -17,6 +17,7 @@ from memory_service.model.values import PARTITIONS
 
 _THREAD = re.compile(r"(?!__)(?!\.+\Z)[A-Za-z0-9_:\-@.]{1,255}(?<!__)", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9_:\-@.|+=~]{1,255}", re.ASCII)
+_STORED = re.compile(rb'\{"tokens":\d+,"id":"(\d+)-(\d+)"')
 _MESSAGE_ID = re.compile(r"([1-9][0-9]{0,14})-([1-9][0-9]{0,9})", re.ASCII)
 
 IDEMPOTENCY_BUCKET_MS: Final = 12 * 3_600_000
@@ -71,6 +72,12 @@ def valid_owner(text: str) -> bool:
 def parse_message_id(text: str) -> tuple[int, int] | None:
     """(incarnation, seq) of `<incarnation>-<seq>`; None when it is no message id."""
     match = _MESSAGE_ID.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def stored_numbers(message: bytes) -> tuple[int, int] | None:
+    """(incarnation, seq) of a message as it is stored; None for what does not begin like one."""
+    match = _STORED.match(message)
     return (int(match[1]), int(match[2])) if match else None
 
 

@@ -98,6 +98,10 @@ class Draft:
     ttl_ms: int | None = None
     expires_at: int | None = None
 
+    def stored(self, message_id: str) -> bytes:
+        """The message as the store keeps it under this id."""
+        return b'{"tokens":%d,"id":"%s",%s' % (self.tokens, message_id.encode(), self.tail)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

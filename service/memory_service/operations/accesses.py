@@ -6,16 +6,14 @@ looks at a thread (facts, health, stats, a flush) reads nothing in this sense.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from memory_service.keys import stored_numbers
 from memory_service.model.search import Candidate
 
 if TYPE_CHECKING:
     from memory_service.operations.registry import OpenMemory
-
-_ID: Final = re.compile(rb'\{"tokens":\d+,"id":"(\d+)-(\d+)"')
 
 
 def kept(memory: OpenMemory) -> bool:
@@ -28,7 +26,7 @@ async def note(memory: OpenMemory, read: Iterable[tuple[str, bytes]]) -> None:
     """Note stored messages, each with its thread, as read now. Nothing to do for most memories."""
     if not kept(memory):
         return
-    found = ((thread, _ID.match(message)) for thread, message in read)
-    messages = [Candidate(thread, int(match[1]), int(match[2])) for thread, match in found if match is not None]
+    found = ((thread, stored_numbers(message)) for thread, message in read)
+    messages = [Candidate(thread, *numbers) for thread, numbers in found if numbers is not None]
     if messages:
         await memory.store.used(messages)

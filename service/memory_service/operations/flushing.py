@@ -267,14 +267,13 @@ def _bytes(change: Flush, outcome: Outcome, sizes: Mapping[int, int]) -> int:
     freed = sum(sizes[seq] for seq in change.seqs)
     if change.summary is None or not outcome.first_seq:
         return freed
-    made = b'{"tokens":%d,"id":"%d-%d",' % (change.summary.tokens, outcome.incarnation, outcome.first_seq)
-    return freed - len(made) - len(change.summary.tail)
+    return freed - len(change.summary.stored(f"{outcome.incarnation}-{outcome.first_seq}"))
 
 
 async def _written(memory: OpenMemory, change: Flush, outcome: Outcome) -> Summary:
     """The summary that a flush wrote; its words are gone when it was removed before a replay asked for them."""
     if change.guard.dry_run and change.summary is not None:
-        return _shown(None, b'{"tokens":%d,"id":"",%s' % (change.summary.tokens, change.summary.tail))
+        return _shown(None, change.summary.stored(""))
     made = f"{outcome.incarnation}-{outcome.first_seq}"
     stored = await memory.store.message(change.thread, made)
     return Summary(made, None, None, None) if stored is None else _shown(made, stored)

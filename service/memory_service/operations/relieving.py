@@ -87,11 +87,8 @@ async def foreseen(memory: OpenMemory, change: Append | Replace, outcome: Outcom
 
 def _incoming(change: Append | Replace, outcome: Outcome) -> list[StoredMessage]:
     """The messages of a write as they would be stored."""
-    heads = (
-        b'{"tokens":%d,"id":"%d-%d",' % (draft.tokens, outcome.incarnation, seq)
-        for seq, draft in enumerate(change.drafts, outcome.first_seq)
-    )
-    return [decode(head + draft.tail) for head, draft in zip(heads, change.drafts, strict=True)]
+    numbered = enumerate(change.drafts, outcome.first_seq)
+    return [decode(draft.stored(f"{outcome.incarnation}-{seq}")) for seq, draft in numbered]
 
 
 async def _too_many(memory: OpenMemory, change: Append | Replace, chosen: Selection) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ import msgspec
 
 from memory_service.adapters.redis.connection import Connection
 from memory_service.adapters.redis.headers import Header, decode_header
-from memory_service.keys import Keys, parse_message_id
+from memory_service.keys import Keys, parse_message_id, stored_numbers
 from memory_service.model.facts import Facts, MessagePage, Slice
 from memory_service.policies.retention import Policy, would_move
 
@@ -23,7 +22,6 @@ SCANNED: Final = 2_000
 _FAST: Final = 100
 _QUESTION: Final = struct.Struct("<BIIIQQQ")
 _AFTER, _BEFORE, _NEWEST = 1, 2, 4
-_ID: Final = re.compile(rb'\{"tokens":\d+,"id":"(\d+)-(\d+)"')
 _BEGINNING: Final = b'{"tokens":'
 
 
@@ -216,9 +214,9 @@ def is_whole(entry: bytes) -> bool:
 
 def message_numbers(message: bytes) -> tuple[int, int]:
     """Incarnation and seq of a stored message."""
-    match = _ID.match(message)
-    assert match is not None, "the store wrote this message's beginning"
-    return int(match[1]), int(match[2])
+    numbers = stored_numbers(message)
+    assert numbers is not None, "the store wrote this message's beginning"
+    return numbers
 
 
 def _seq(message: bytes) -> int:
